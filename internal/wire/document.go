@@ -1,0 +1,153 @@
+package wire
+
+import (
+	"fmt"
+	"time"
+
+	"gatecast/schedules"
+)
+
+// DocType is the type inside every signed document.
+type DocType string
+
+// The documents and who signs them.
+const (
+	DocRoot     DocType = "root"     // root role: keys and CA pins
+	DocManifest DocType = "manifest" // library role: clips and ceilings
+	DocPlan     DocType = "plan"     // director role: one device's slots
+	DocTime     DocType = "time"     // director role
+	DocCommand  DocType = "command"  // director role
+)
+
+// Header stands in every signed document; DSSE signs it with the rest.
+type Header struct {
+	Type      DocType  `json:"type"`
+	Device    DeviceID `json:"device,omitempty"` // audience; empty means every device
+	Version   uint64   `json:"version"`
+	IssuedUS  int64    `json:"issued_us"`
+	ExpiresUS int64    `json:"expires_us"` // 0 means never
+}
+
+// SlotID names a slot at a point: "<date>.<programme>.<slot key>".
+type SlotID string
+
+// PlayID names one play: "<slot>#<number from 1>". A device plays it at most once.
+type PlayID string
+
+// Plan is the materialised document of one device. Version grows by at least
+// one with every new plan of the same device.
+type Plan struct {
+	Header
+	Point     string     `json:"point"`
+	PointName string     `json:"point_name"`
+	Zone      string     `json:"zone"` // IANA name, of the ceilings and for display
+	FromS     int64      `json:"from_s"`
+	HorizonS  int64      `json:"horizon_s"` // silent from here on
+	NeedLevel TimeLevel  `json:"need_level"`
+	Clips     []string   `json:"clips"` // SHA-256 of each clip's bytes
+	Slots     []PlanSlot `json:"slots"` // by start
+}
+
+// PlanSlot is a slot that sounds. Play k (from 0) starts at StartS + k×EveryS
+// and sounds Clips[Playlist[k mod len(Playlist)]] of the plan.
+type PlanSlot struct {
+	ID       SlotID  `json:"id"`
+	Name     string  `json:"name"`
+	StartS   int64   `json:"start_s"`
+	EndS     int64   `json:"end_s"` // no play starts here or later
+	EveryS   int64   `json:"every_s"`
+	Count    int     `json:"count"`
+	Playlist []int   `json:"playlist"`
+	GraceS   int64   `json:"grace_s"` // how late a play may start
+	GainDB   float64 `json:"gain_db,omitempty"`
+}
+
+// Play is one planned sounding.
+type Play struct {
+	ID     PlayID
+	Slot   SlotID
+	At     time.Time
+	Clip   string // SHA-256
+	Grace  time.Duration
+	GainDB float64
+}
+
+// Plays expands s, a slot of p. A playlist index outside the plan's clips is
+// an error: such a plan is refused as a whole.
+func (p *Plan) Plays(s PlanSlot) ([]Play, error) {
+	if s.Count < 0 || s.Count > 10_000 || (s.Count > 0 && len(s.Playlist) == 0) {
+		return nil, fmt.Errorf("slot %q: %d plays of %d clips", s.ID, s.Count, len(s.Playlist))
+	}
+	plays := make([]Play, 0, s.Count)
+	for k := range s.Count {
+		i := s.Playlist[k%len(s.Playlist)]
+		if i < 0 || i >= len(p.Clips) {
+			return nil, fmt.Errorf("slot %q: clip %d of %d", s.ID, i, len(p.Clips))
+		}
+		plays = append(plays, Play{
+			ID:     PlayID(fmt.Sprintf("%s#%d", s.ID, k+1)),
+			Slot:   s.ID,
+			At:     time.Unix(s.StartS+int64(k)*s.EveryS, 0).UTC(),
+			Clip:   p.Clips[i],
+			Grace:  time.Duration(s.GraceS) * time.Second,
+			GainDB: s.GainDB,
+		})
+	}
+	return plays, nil
+}
+
+// SlotFrom fills a PlanSlot from what schedules computed; playlist indexes
+// are the caller's, in the order of s.Clips.
+func SlotFrom(s schedules.Slot, playlist []int) PlanSlot {
+	return PlanSlot{
+		ID: SlotID(s.ID), Name: s.Name,
+		StartS: s.Start.Unix(), EndS: s.End.Unix(),
+		EveryS: int64(s.Every / time.Second), Count: s.Count,
+		Playlist: playlist, GraceS: int64(s.Grace / time.Second), GainDB: s.Gain,
+	}
+}
+
+// Manifest is what the library role allows to sound at all, on any device.
+type Manifest struct {
+	Header
+	Clips    []ManifestClip `json:"clips"`
+	Ceilings Ceilings       `json:"ceilings"`
+}
+
+// ManifestClip is one approved clip.
+type ManifestClip struct {
+	SHA256 string  `json:"sha256"`
+	Title  string  `json:"title"`
+	Bytes  int64   `json:"bytes"`
+	Rate   int     `json:"rate"`
+	Frames int64   `json:"frames"`
+	GainDB float64 `json:"gain_db"` // brings the clip to the target loudness
+	Silent bool    `json:"silent,omitempty"`
+}
+
+// Clip returns the approved clip with that hash.
+func (m *Manifest) Clip(sha256 string) (ManifestClip, bool) {
+	for _, c := range m.Clips {
+		if c.SHA256 == sha256 {
+			return c, true
+		}
+	}
+	return ManifestClip{}, false
+}
+
+// Ceilings hold on the device whatever the director says. The zero value of a
+// limit means that nothing is allowed, not that anything is.
+type Ceilings struct {
+	Zone            string        `json:"zone"`
+	Allowed         []DailyWindow `json:"allowed"` // local time; no sound starts or lasts outside
+	MaxGainDB       float64       `json:"max_gain_db"`
+	MaxVolumePct    int           `json:"max_volume_pct"`
+	MaxPlaysPerHour int           `json:"max_plays_per_hour"`
+	MaxClipS        int64         `json:"max_clip_s"`
+}
+
+// DailyWindow is minutes after local midnight, First ≤ t < Last ≤ 1440.
+type DailyWindow struct {
+	FirstMin int `json:"first_min"`
+	LastMin  int `json:"last_min"`
+}

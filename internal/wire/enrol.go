@@ -1,0 +1,47 @@
+package wire
+
+// Paths of the controller's device port (HTTPS). Clips and documents need the
+// device's certificate; the root document and enrolment do not.
+const (
+	PathRoot  = "/trust/root" // GET: envelope of Root, checked against the pinned hash
+	PathEnrol = "/enrol"      // POST EnrolRequest → EnrolAnswer, or EnrolRefusal
+	PathRenew = "/renew"      // POST EnrolRequest without code, with the old certificate
+	PathClips = "/clips/"     // GET + sha256, with Range
+	PathDocs  = "/docs/"      // GET + sha256
+)
+
+// EnrolRequest asks for a certificate.
+type EnrolRequest struct {
+	Code     string `json:"code"`    // join code as typed; case, spaces and dashes do not count
+	CSR      []byte `json:"csr_der"` // PKCS #10
+	Hardware string `json:"hardware,omitempty"`
+}
+
+// EnrolAnswer makes a device a member.
+type EnrolAnswer struct {
+	Device    DeviceID `json:"device"`
+	Point     string   `json:"point"`
+	PointName string   `json:"point_name"`
+	Cert      []byte   `json:"cert_der"`
+	CA        []byte   `json:"ca_der"`
+	MQTT      string   `json:"mqtt"` // host:port; an empty host means the one enrolled at
+}
+
+// EnrolRefusal is the body of a refused enrolment; Text is for the person at
+// the gate, in Chinese, TextEN in English.
+type EnrolRefusal struct {
+	Code   string `json:"code"` // unknown_code, used_code, expired_code, bad_request, unavailable
+	Text   string `json:"text"`
+	TextEN string `json:"text_en"`
+}
+
+// Root is the trust root: which keys speak for which role, and the CA. Its
+// own signature is by the root key inside it; a device takes the first one by
+// the hash it was given on paper, and later ones when the one before signed.
+type Root struct {
+	Header
+	RootKeys     []string `json:"root_keys"`     // Ed25519 public keys, base64
+	LibraryKeys  []string `json:"library_keys"`  //
+	DirectorKeys []string `json:"director_keys"` //
+	CAs          [][]byte `json:"cas_der"`       // the controller's CA certificates
+}

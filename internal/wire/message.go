@@ -1,0 +1,163 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Hello is the first message of a connection.
+type Hello struct {
+	Protocol int    `json:"protocol"`
+	Session  uint64 `json:"session"` // grows with every connection of the device, over restarts too
+	Nonce    string `json:"nonce"`   // 32 hex digits, fresh a connection; binds time answers and commands to it
+	Agent    string `json:"agent"`   // version of the program
+	Platform string `json:"platform,omitempty"`
+	BootID   string `json:"boot_id"`
+	State    State  `json:"state"`
+}
+
+// State is what a device has and does now. The controller compares it with
+// what the device should have and sends what is missing.
+type State struct {
+	Session      uint64      `json:"session"`
+	Online       bool        `json:"online"` // false only in the last will, where only Session and Online count
+	AtUS         int64       `json:"at_us,omitempty"`
+	PlanVersion  uint64      `json:"plan_version,omitempty"`
+	PlanSHA256   string      `json:"plan_sha256,omitempty"`
+	HorizonS     int64       `json:"horizon_s,omitempty"` // unix seconds up to which the plan is materialised
+	ClipsReady   []string    `json:"clips_ready,omitempty"`
+	ClipsMissing []string    `json:"clips_missing,omitempty"`
+	Log          LogID       `json:"log,omitempty"`
+	LastSeq      Seq         `json:"last_seq,omitempty"`
+	AckedSeq     Seq         `json:"acked_seq,omitempty"`
+	Time         TimeState   `json:"time"`
+	Output       Output      `json:"output"`
+	Playing      PlayID      `json:"playing,omitempty"`
+	Conditions   []Condition `json:"conditions,omitempty"`
+}
+
+// TimeState is what the device knows of the time.
+type TimeState struct {
+	Level TimeLevel `json:"level"`
+	ErrMS int64     `json:"err_ms,omitempty"` // error bound; 0 with level 0 means unknown
+}
+
+// TimeLevel says how far a device's time is trusted. Public sound needs T1.
+type TimeLevel int
+
+// The levels of DESIGN "Time".
+const (
+	T0 TimeLevel = 0 // nothing trusted
+	T1 TimeLevel = 1 // the controller's signed answer to our nonce, or an RTC above the floor
+	T2 TimeLevel = 2 // the kernel is synchronised
+)
+
+// Output is the sink a device plays to.
+type Output struct {
+	Sink   string `json:"sink"` // alsa, aplay, pulse, file
+	Device string `json:"device,omitempty"`
+	Demo   bool   `json:"demo,omitempty"` // plays into a file, never a loudspeaker
+	Mixer  string `json:"mixer,omitempty"`
+	Muted  bool   `json:"muted,omitempty"`
+}
+
+// Condition is a fault in words people can act on, by code.
+type Condition struct {
+	Code     string `json:"code"`
+	Severity string `json:"severity"` // bad, warn, info
+	SinceUS  int64  `json:"since_us"`
+	Detail   string `json:"detail,omitempty"` // operands, e.g. a device's name; shown as is
+}
+
+// Batch carries records in the order of their sequence, as the exact bytes
+// that the journal hashed.
+type Batch struct {
+	Log     LogID             `json:"log"`
+	Records []json.RawMessage `json:"records"` // each a Record
+}
+
+// Ack says what is committed: every record of Log up to and including Upto
+// except those in Missing. It is sent only after the commit.
+type Ack struct {
+	Log     LogID      `json:"log"`
+	Upto    Seq        `json:"upto"`
+	Missing []SeqRange `json:"missing,omitempty"`
+}
+
+// SeqRange is First to Last, both included.
+type SeqRange struct {
+	First Seq `json:"first"`
+	Last  Seq `json:"last"`
+}
+
+// PlanOffer tells a device which plan it should have. The documents are
+// inline when the message stays within MaxMessage; otherwise the device gets
+// them at /docs/<sha256>.
+type PlanOffer struct {
+	Version  uint64          `json:"version"`
+	Plan     DocRef          `json:"plan"`
+	Manifest DocRef          `json:"manifest"`
+	PlanDoc  json.RawMessage `json:"plan_doc,omitempty"`     // DSSE envelope
+	ManDoc   json.RawMessage `json:"manifest_doc,omitempty"` // DSSE envelope
+}
+
+// DocRef names a sealed document by the SHA-256 of its envelope's bytes.
+type DocRef struct {
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size"`
+}
+
+// TimeAnswer is the controller's signed time, bound to the nonce of a hello.
+type TimeAnswer struct {
+	Header
+	Nonce string `json:"nonce"`
+	NowUS int64  `json:"now_us"`
+}
+
+// Command is an order to one device. It is refused unless Nonce is that of
+// the device's present connection, Counter is above every one seen, and it
+// has not expired; it is executed at most once.
+type Command struct {
+	Header
+	ID      string `json:"id"`
+	Counter uint64 `json:"counter"`
+	Nonce   string `json:"nonce"`
+	Do      string `json:"do"` // "stop", "test_tone"
+}
+
+// Result reports a command's outcome.
+type Result struct {
+	ID   string `json:"id"`
+	OK   bool   `json:"ok"`
+	Text string `json:"text,omitempty"`
+}
+
+// Decode parses one message strictly by size: data over MaxMessage bytes is
+// refused before it is parsed.
+func Decode[T any](data []byte) (T, error) {
+	var v T
+	if len(data) > MaxMessage {
+		return v, fmt.Errorf("message of %d bytes: the limit is %d", len(data), MaxMessage)
+	}
+	if err := json.Unmarshal(data, &v); err != nil {
+		return v, fmt.Errorf("parsing %T: %w", v, err)
+	}
+	return v, nil
+}
+
+// US returns t as microseconds since 1970 UTC; the zero time yields 0.
+func US(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// FromUS is the inverse of US, in UTC.
+func FromUS(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
