@@ -30,6 +30,7 @@ const (
 type Report struct {
 	Sink          string       // alsa, aplay, pulse or file
 	Device        string       // e.g. "hw:CARD=Device,DEV=0 (USB Audio)", a file's path
+	MovedTo       string       // the device the sound ended on when that is another one; empty when it stayed
 	StartedAt     time.Time    // when the first frame sounded, with a monotonic reading; zero if nothing sounded
 	Frames        audio.Frames // frames of the source
 	FramesWritten audio.Frames // frames handed to the device
