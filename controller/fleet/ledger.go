@@ -61,6 +61,10 @@ type Obligation struct {
 	SoundMS int64     // time known to have sounded
 	Settled time.Time // zero while Due
 	Device  wire.DeviceID
+
+	Unit      UnitID     // of the point when the row was written
+	Compound  CompoundID // of the point when the row was written
+	Revisions int        // how often better evidence changed a settled verdict
 }
 
 // Counts is a sum over obligations. Owed is the sum of all others.

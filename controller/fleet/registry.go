@@ -136,6 +136,7 @@ type Device struct {
 	// What it said last.
 	Online      bool
 	LastSeen    time.Time
+	StateAt     time.Time // controller's time of its last complete state
 	Session     uint64
 	Nonce       string
 	Agent       string
