@@ -1,0 +1,33 @@
+# make test installs what the full test run needs (by apt, where it may) and
+# runs it; plain `go test ./...` passes with Go alone.
+
+GO ?= go
+export CGO_ENABLED = 0
+
+.PHONY: build test tools race lint fuzz cross demo clean
+
+build:
+	$(GO) build -trimpath -o bin/ ./cmd/...
+
+tools:
+	sh internal/repocheck/tools.sh
+
+# The race detector needs cgo and a C compiler; the products do not.
+test: tools
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m ./...
+
+lint:
+	sh internal/repocheck/lint.sh
+
+# Every fuzz target for a short while, each from its corpus.
+fuzz:
+	sh internal/repocheck/fuzz.sh $(FUZZTIME)
+
+cross:
+	sh internal/repocheck/cross.sh
+
+demo:
+	$(GO) run ./cmd/gatecast demo
+
+clean:
+	rm -rf bin dist
