@@ -1,0 +1,19 @@
+// Package enrol makes a device a member of one controller and keeps what it
+// became: its key, its certificate and the trust root it was given.
+//
+// The key is born here and never leaves. Join pins the controller by the hash
+// of its trust root, which travels on paper, in a QR code or in one pasted
+// line; from then on only certificates of the CA inside that root count, at
+// any time the own clock may show.
+//
+// On disk, in a folder of its own (mode 0700):
+//
+//	key.pem, key-copy.pem  the private key twice, PKCS #8, mode 0600
+//	root.json              the envelope of the trust root, as received
+//	identity.json          who we are, where the controller is, our certificate
+//
+// identity.json is written last and is the commit: without it the device is
+// not enrolled, and Join may be repeated with the same key and code. Every
+// write is durable. Only the wiring of the agent and its command use this
+// package; an Identity is safe for concurrent use.
+package enrol

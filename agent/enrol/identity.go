@@ -1,0 +1,194 @@
+package enrol
+
+import (
+	"crypto/ecdsa"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"gatecast/internal/durable"
+	"gatecast/internal/seal"
+	"gatecast/internal/wire"
+)
+
+// ErrNotEnrolled is returned by Load when dir holds no identity.
+var ErrNotEnrolled = errors.New("device is not enrolled")
+
+const (
+	identityFile = "identity.json"
+	rootFile     = "root.json"
+)
+
+// Identity is what a device became by enrolment. It is safe for concurrent
+// use; only its certificate changes, by Renew.
+type Identity struct {
+	Device    wire.DeviceID
+	Point     string // point code at enrolment; the plan says the present one
+	PointName string
+	URL       string // https://host:port of the device port
+	MQTT      string // host:port of the broker, never without a host
+	Root      []byte // the envelope of the trust root
+	RootHash  string // its SHA-256, as on the join line
+	Enrolled  time.Time
+
+	dir  string
+	key  *ecdsa.PrivateKey
+	pool *x509.CertPool
+
+	mu   sync.Mutex
+	cert *x509.Certificate
+}
+
+// stored is identity.json.
+type stored struct {
+	Version   int           `json:"version"` // 1
+	Device    wire.DeviceID `json:"device"`
+	Point     string        `json:"point"`
+	PointName string        `json:"point_name"`
+	URL       string        `json:"url"`
+	MQTT      string        `json:"mqtt"`
+	RootHash  string        `json:"root_sha256"`
+	EnrolUS   int64         `json:"enrolled_us"` // by the device's own clock, which may have been wrong
+	Cert      []byte        `json:"cert_der"`
+}
+
+// Load returns the identity in dir, or ErrNotEnrolled, or an *Error with code
+// BadDisk when something of it is damaged.
+func Load(dir string) (*Identity, error) {
+	path := filepath.Join(dir, identityFile)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNotEnrolled
+	}
+	if err != nil {
+		return nil, &Error{Code: BadDisk, Subject: path, Err: err}
+	}
+	id, err := parseIdentity(dir, data)
+	if err != nil {
+		return nil, &Error{Code: BadDisk, Subject: dir, Err: err}
+	}
+	return id, nil
+}
+
+func parseIdentity(dir string, data []byte) (*Identity, error) {
+	var s stored
+	if err := json.Unmarshal(data, &s); err != nil {
+		return nil, fmt.Errorf("parsing %s: %w", identityFile, err)
+	}
+	if s.Version != 1 {
+		return nil, fmt.Errorf("%s of version %d, want 1: it is from a newer program", identityFile, s.Version)
+	}
+	root, err := os.ReadFile(filepath.Join(dir, rootFile))
+	if err != nil {
+		return nil, fmt.Errorf("reading trust root: %w", err)
+	}
+	if seal.Hash(root) != s.RootHash {
+		return nil, errors.New("trust root does not have the hash that was pinned")
+	}
+	_, pool, err := parseRoot(root)
+	if err != nil {
+		return nil, err
+	}
+	// bearKey, not readKey: it also mends the copy that was lost.
+	if _, err := readKey(dir); err != nil {
+		return nil, fmt.Errorf("reading key: %w", err)
+	}
+	key, err := bearKey(dir)
+	if err != nil {
+		return nil, err
+	}
+	id := &Identity{
+		Device: s.Device, Point: s.Point, PointName: s.PointName, URL: s.URL, MQTT: s.MQTT,
+		Root: root, RootHash: s.RootHash, Enrolled: wire.FromUS(s.EnrolUS),
+		dir: dir, key: key, pool: pool,
+	}
+	id.cert, err = id.checkCert(s.Cert)
+	return id, err
+}
+
+// checkCert parses der and checks that it is a certificate for our key, our
+// identity and of the pinned CA.
+func (id *Identity) checkCert(der []byte) (*x509.Certificate, error) {
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("parsing certificate: %w", err)
+	}
+	if !id.key.PublicKey.Equal(cert.PublicKey) {
+		return nil, errors.New("certificate is for another key")
+	}
+	if own := DeviceID(cert.RawSubjectPublicKeyInfo); id.Device != own {
+		return nil, fmt.Errorf("certificate is of device %q, answer is for %q", own, id.Device)
+	}
+	if err := verify([]*x509.Certificate{cert}, id.pool, nil, x509.ExtKeyUsageClientAuth); err != nil {
+		return nil, fmt.Errorf("checking own certificate: %w", err)
+	}
+	return cert, nil
+}
+
+// save writes the root, then identity.json as the commit, and only then makes
+// cert the one in use.
+func (id *Identity) save(cert *x509.Certificate) error {
+	data, err := json.MarshalIndent(stored{
+		Version: 1, Device: id.Device, Point: id.Point, PointName: id.PointName,
+		URL: id.URL, MQTT: id.MQTT, RootHash: id.RootHash, EnrolUS: wire.US(id.Enrolled), Cert: cert.Raw,
+	}, "", " ")
+	if err != nil {
+		return fmt.Errorf("encoding identity: %w", err)
+	}
+	if err := durable.WriteFile(filepath.Join(id.dir, rootFile), id.Root, 0o600); err != nil {
+		return err
+	}
+	if err := durable.WriteFile(filepath.Join(id.dir, identityFile), append(data, '\n'), 0o600); err != nil {
+		return err
+	}
+	id.mu.Lock()
+	id.cert = cert
+	id.mu.Unlock()
+	return nil
+}
+
+// TLS returns a configuration for connections to the controller: it shows the
+// present certificate, also after a renewal, and accepts only servers of the
+// pinned CA. clock decides at which instant their chain is verified.
+func (id *Identity) TLS(clock Clock) *tls.Config {
+	c := pinned(id.pool, clock)
+	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		id.mu.Lock()
+		defer id.mu.Unlock()
+		return &tls.Certificate{Certificate: [][]byte{id.cert.Raw}, PrivateKey: id.key, Leaf: id.cert}, nil
+	}
+	return c
+}
+
+// Validity returns when the present certificate begins and ceases to be valid.
+func (id *Identity) Validity() (from, to time.Time) {
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	return id.cert.NotBefore, id.cert.NotAfter
+}
+
+// brokerAddress returns the broker's host:port from the answer's mqtt field:
+// an empty or unspecified host means the one the device enrolled at.
+func brokerAddress(mqtt, enrolledAt string) (string, error) {
+	host, port, err := net.SplitHostPort(mqtt)
+	if err != nil || port == "" {
+		return "", fmt.Errorf("broker address %q: want host:port", mqtt)
+	}
+	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
+		h, _, err := net.SplitHostPort(strings.TrimPrefix(enrolledAt, "https://"))
+		if err != nil {
+			return "", fmt.Errorf("controller address %q: %w", enrolledAt, err)
+		}
+		host = h
+	}
+	return net.JoinHostPort(host, port), nil
+}
