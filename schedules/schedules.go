@@ -1,10 +1,3 @@
-// Package schedules computes what is owed: which slots a programme puts at
-// which point, on which dates, at which instants, and what is silenced by
-// which rule.
-//
-// It is pure: no clock, no I/O, no logger, no goroutine. The controller and
-// the tools compute with the same code; devices receive the result
-// materialised. All values are safe for concurrent reading.
 package schedules
 
 import (
@@ -34,8 +27,9 @@ type Point struct {
 
 // Silence says why a slot does not sound.
 type Silence struct {
-	Rule string // stable code: "night", "midday", or the id of a dated rule
-	Text string // for people, Chinese, e.g. "夜间静默 22:00–06:00"
+	Rule    string // stable code: "night", "midday", "overlap", or the id of a dated rule
+	Text    string // for people, Chinese, e.g. "夜间静默 22:00–06:00"
+	English string // the same in English; see In
 }
 
 // Slot is a slot of a programme at one point on one date, materialised.
@@ -47,6 +41,7 @@ type Slot struct {
 	Name       string // 早, 中, 晚 … as shown to people
 	Date       Date   // local date of Start
 	DayType    DayType
+	Assumed    bool      // the calendar lacks the year; DayType goes by the day of the week
 	Start, End time.Time // UTC instants; no play starts at or after End
 	Every      time.Duration
 	Count      int      // number of plays, ≥ 1
