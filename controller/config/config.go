@@ -1,0 +1,153 @@
+// Package config is what an operator writes for the controller: its file, the
+// defaults, and the rules that values obey. Precedence is defaults, file,
+// environment (GATECAST_CONTROLLER_SECTION_KEY), flags.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"gatecast/internal/configfile"
+)
+
+// EnvPrefix starts the names of environment variables.
+const EnvPrefix = "GATECAST_CONTROLLER"
+
+// Config is the controller's configuration. Defaults fills every field.
+type Config struct {
+	DataDir string   `yaml:"data_dir" doc:"Database, clips and keys. Back it up; who can read it can speak for the office."`
+	Name    string   `yaml:"name" doc:"Name of the office, shown on every page."`
+	Hosts   []string `yaml:"hosts" doc:"Names and addresses by which gates reach this machine, the first one in join lines.\nEmpty: the machine's own addresses."`
+	Web     Web      `yaml:"web" doc:"The pages of the office."`
+	Devices Devices  `yaml:"devices" doc:"What the gates connect to. Open both ports in the firewall."`
+	Sound   Sound    `yaml:"sound" doc:"Ceilings that every device enforces, whatever it is told."`
+	Log     Log      `yaml:"log" doc:"Log on standard error."`
+}
+
+// Web configures the pages.
+type Web struct {
+	Listen   string        `yaml:"listen" doc:"Address of the pages."`
+	Plain    bool          `yaml:"plain_http" doc:"Serve without TLS. Only for a loopback address or behind a proxy that adds TLS."`
+	CertFile string        `yaml:"cert_file" doc:"Certificate chain (PEM). Empty: one by the controller's own CA."`
+	KeyFile  string        `yaml:"key_file" doc:"Private key (PEM) of cert_file."`
+	Idle     time.Duration `yaml:"idle_logout" doc:"A login ends after this long without a click, 1m to 12h."`
+}
+
+// Devices configures the device side.
+type Devices struct {
+	HTTPS string `yaml:"https_listen" doc:"Address for enrolment, clips and plans (HTTPS)."`
+	MQTT  string `yaml:"mqtt_listen" doc:"Address of the embedded MQTT broker (TLS)."`
+}
+
+// Sound holds the ceilings.
+type Sound struct {
+	Zone         string        `yaml:"zone" doc:"Time zone of the hours below."`
+	Hours        []string      `yaml:"allowed_hours" doc:"Nothing sounds outside, not even by mistake."`
+	MaxGainDB    float64       `yaml:"max_gain_db" doc:"Highest digital gain, -60 to 40 dB."`
+	MaxVolumePct int           `yaml:"max_volume_pct" doc:"Highest mixer volume, 1 to 100 percent."`
+	MaxPerHour   int           `yaml:"max_plays_per_hour" doc:"Per point, 1 to 720."`
+	MaxClip      time.Duration `yaml:"max_clip" doc:"Longest clip, 1s to 10m."`
+}
+
+// Log configures logging.
+type Log struct {
+	Level  string `yaml:"level" doc:"debug, info, warn or error."`
+	Format string `yaml:"format" doc:"text or json."`
+}
+
+// Defaults returns the configuration that an empty file means.
+func Defaults() Config {
+	return Config{
+		DataDir: "/var/lib/gatecast-controller",
+		Name:    "示例街道",
+		Web:     Web{Listen: ":8443", Idle: 30 * time.Minute},
+		Devices: Devices{HTTPS: ":8444", MQTT: ":8883"},
+		Sound: Sound{
+			Zone: "Asia/Shanghai", Hours: []string{"06:00-22:00"}, MaxGainDB: 24,
+			MaxVolumePct: 80, MaxPerHour: 20, MaxClip: 3 * time.Minute,
+		},
+		Log: Log{Level: "info", Format: "text"},
+	}
+}
+
+// Load returns the defaults overwritten by the file at path, unless path is
+// empty, and by the environment that lookup finds, after Validate.
+func Load(path string, lookup func(string) (string, bool)) (Config, error) {
+	c := Defaults()
+	if path != "" {
+		if err := configfile.Load(path, &c); err != nil {
+			return c, err
+		}
+	}
+	if err := configfile.Env(EnvPrefix, lookup, &c); err != nil {
+		return c, err
+	}
+	return c, c.Validate(path)
+}
+
+// Validate checks every value and names each one that breaks its rule.
+func (c Config) Validate(file string) error {
+	var errs []error
+	fail := func(key, format string, args ...any) {
+		errs = append(errs, &configfile.Error{File: file, Key: key, Rule: fmt.Sprintf(format, args...)})
+	}
+	if c.DataDir == "" {
+		fail("data_dir", "must name a folder")
+	}
+	for key, addr := range map[string]string{"web.listen": c.Web.Listen, "devices.https_listen": c.Devices.HTTPS, "devices.mqtt_listen": c.Devices.MQTT} {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			fail(key, "%q is no address such as :8443 or 127.0.0.1:8443", addr)
+		}
+	}
+	if (c.Web.CertFile == "") != (c.Web.KeyFile == "") {
+		fail("web.cert_file", "cert_file and key_file go together")
+	}
+	for key, path := range map[string]string{"web.cert_file": c.Web.CertFile, "web.key_file": c.Web.KeyFile} {
+		if path == "" {
+			continue
+		}
+		if _, err := os.Stat(path); err != nil {
+			fail(key, "%q cannot be read", path)
+		}
+	}
+	if c.Web.Idle < time.Minute || c.Web.Idle > 12*time.Hour {
+		fail("web.idle_logout", "%s is outside 1m to 12h", c.Web.Idle)
+	}
+	if _, err := time.LoadLocation(c.Sound.Zone); err != nil || c.Sound.Zone == "" {
+		fail("sound.zone", "%q is no time zone such as Asia/Shanghai", c.Sound.Zone)
+	}
+	if _, err := c.Sound.windows(); err != nil {
+		fail("sound.allowed_hours", "%v", err)
+	}
+	if c.Sound.MaxGainDB < -60 || c.Sound.MaxGainDB > 40 {
+		fail("sound.max_gain_db", "%g is outside -60 to 40", c.Sound.MaxGainDB)
+	}
+	if c.Sound.MaxVolumePct < 1 || c.Sound.MaxVolumePct > 100 {
+		fail("sound.max_volume_pct", "%d is outside 1 to 100", c.Sound.MaxVolumePct)
+	}
+	if c.Sound.MaxPerHour < 1 || c.Sound.MaxPerHour > 720 {
+		fail("sound.max_plays_per_hour", "%d is outside 1 to 720", c.Sound.MaxPerHour)
+	}
+	if c.Sound.MaxClip < time.Second || c.Sound.MaxClip > 10*time.Minute {
+		fail("sound.max_clip", "%s is outside 1s to 10m", c.Sound.MaxClip)
+	}
+	if !oneOf(c.Log.Level, "debug", "info", "warn", "error") {
+		fail("log.level", "%q is none of debug, info, warn, error", c.Log.Level)
+	}
+	if !oneOf(c.Log.Format, "text", "json") {
+		fail("log.format", "%q is neither text nor json", c.Log.Format)
+	}
+	return errors.Join(errs...)
+}
+
+func oneOf(s string, words ...string) bool {
+	for _, w := range words {
+		if s == w {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,93 @@
+package config
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gatecast/internal/configfile"
+	"gatecast/internal/wire"
+)
+
+func none(string) (string, bool) { return "", false }
+
+// The example that ships says what the defaults are.
+func TestShippedFileEqualsDefaults(t *testing.T) {
+	path := filepath.Join("..", "..", "deploy", "gatecast-controller.yaml")
+	want := Defaults()
+	var b bytes.Buffer
+	if err := configfile.Describe(&b, &want); err != nil {
+		t.Fatal(err)
+	}
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shipped, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(b.String(), string(shipped)); diff != "" {
+		t.Errorf("%s (-describe +file):\n%s", path, diff)
+	}
+	got, err := Load(path, none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("defaults (-want +got):\n%s", diff)
+	}
+}
+
+func TestValidateNamesEachField(t *testing.T) {
+	tests := map[string]struct {
+		change func(*Config)
+		want   string
+	}{
+		"no_folder":   {func(c *Config) { c.DataDir = "" }, "data_dir: must name a folder"},
+		"web_address": {func(c *Config) { c.Web.Listen = "8443" }, `web.listen: "8443" is no address`},
+		"https":       {func(c *Config) { c.Devices.HTTPS = "" }, `devices.https_listen: "" is no address`},
+		"mqtt":        {func(c *Config) { c.Devices.MQTT = "x:y:z" }, `devices.mqtt_listen: "x:y:z"`},
+		"cert_alone":  {func(c *Config) { c.Web.CertFile = "config.go" }, "cert_file and key_file go together"},
+		"cert_absent": {func(c *Config) { c.Web.CertFile, c.Web.KeyFile = "no.pem", "config.go" }, `"no.pem" cannot be read`},
+		"idle":        {func(c *Config) { c.Web.Idle = 0 }, "web.idle_logout: 0s is outside"},
+		"zone":        {func(c *Config) { c.Sound.Zone = "China" }, `sound.zone: "China" is no time zone`},
+		"no_hours":    {func(c *Config) { c.Sound.Hours = nil }, "sound.allowed_hours: empty"},
+		"bad_hours":   {func(c *Config) { c.Sound.Hours = []string{"22:00-06:00"} }, `"22:00-06:00" is no range`},
+		"gain":        {func(c *Config) { c.Sound.MaxGainDB = 99 }, "sound.max_gain_db: 99"},
+		"volume":      {func(c *Config) { c.Sound.MaxVolumePct = 0 }, "sound.max_volume_pct: 0"},
+		"plays":       {func(c *Config) { c.Sound.MaxPerHour = 0 }, "sound.max_plays_per_hour: 0"},
+		"clip":        {func(c *Config) { c.Sound.MaxClip = time.Hour }, "sound.max_clip: 1h0m0s"},
+		"level":       {func(c *Config) { c.Log.Level = "loud" }, `log.level: "loud"`},
+		"format":      {func(c *Config) { c.Log.Format = "xml" }, `log.format: "xml"`},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			c := Defaults()
+			tt.change(&c)
+			err := c.Validate("x.yaml")
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.HasPrefix(err.Error(), "x.yaml: ") {
+				t.Errorf("Validate = %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestCeilingsOfHours(t *testing.T) {
+	c := Defaults()
+	c.Sound.Hours = []string{"06:00-12:00", "14:00 - 24:00"}
+	got, err := c.Ceilings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []wire.DailyWindow{{FirstMin: 360, LastMin: 720}, {FirstMin: 840, LastMin: 1440}}
+	if diff := cmp.Diff(want, got.Allowed); diff != "" {
+		t.Errorf("Allowed (-want +got):\n%s", diff)
+	}
+}
