@@ -63,6 +63,7 @@ func Defaults() Config {
 	return Config{
 		DataDir: "/var/lib/gatecast-controller",
 		Name:    "示例街道",
+		Hosts:   []string{},
 		Web:     Web{Listen: ":8443", Idle: 30 * time.Minute},
 		Devices: Devices{HTTPS: ":8444", MQTT: ":8883"},
 		Sound: Sound{

@@ -207,3 +207,21 @@ func (k Key) Sign(_ context.Context, data []byte) ([]byte, error) {
 func (k Key) KeyID() (string, error) { return k.Public().ID(), nil }
 
 var _ dsse.Signer = Key{}
+
+// Peek returns the document inside envelope without verifying anything. It is
+// for the side that signed it, reading its own store; a device never peeks.
+func Peek[T any](envelope []byte) (T, error) {
+	var doc T
+	var e dsse.Envelope
+	if err := json.Unmarshal(envelope, &e); err != nil {
+		return doc, fmt.Errorf("parsing envelope: %w", err)
+	}
+	payload, err := e.DecodeB64Payload()
+	if err != nil {
+		return doc, fmt.Errorf("parsing envelope: %w", err)
+	}
+	if err := json.Unmarshal(payload, &doc); err != nil {
+		return doc, fmt.Errorf("parsing document: %w", err)
+	}
+	return doc, nil
+}
