@@ -1,0 +1,183 @@
+package planner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+	"time"
+
+	"gatecast/controller/fleet"
+	"gatecast/internal/wire"
+	"gatecast/schedules"
+)
+
+// world is what one planning run sees: everything read once.
+type world struct {
+	points  []fleet.Point
+	views   map[fleet.PointID]schedules.Point
+	devices map[fleet.PointID]fleet.Device // the active one
+	clips   map[string]fleet.Clip          // by name and by hash
+	all     []fleet.Clip
+}
+
+func (p *Planner) load(ctx context.Context) (*world, error) {
+	units, err := p.o.Registry.Units(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading units: %w", err)
+	}
+	groups, err := p.o.Registry.Groups(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading groups: %w", err)
+	}
+	compounds, err := p.o.Registry.Compounds(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading compounds: %w", err)
+	}
+	points, err := p.o.Registry.Points(ctx, fleet.PointFilter{})
+	if err != nil {
+		return nil, fmt.Errorf("reading points: %w", err)
+	}
+	devices, err := p.o.Registry.Devices(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading devices: %w", err)
+	}
+	w := &world{points: points, devices: map[fleet.PointID]fleet.Device{}, views: View(units, compounds, groups, points)}
+	for _, d := range devices {
+		if d.State == fleet.DeviceActive {
+			w.devices[d.Point] = d
+		}
+	}
+	if w.all, err = p.o.Content.Clips(ctx); err != nil {
+		return nil, fmt.Errorf("reading clips: %w", err)
+	}
+	w.clips = clipIndex(w.all)
+	return w, nil
+}
+
+// clipIndex finds usable clips by name and by hash.
+func clipIndex(clips []fleet.Clip) map[string]fleet.Clip {
+	index := make(map[string]fleet.Clip, 2*len(clips))
+	for _, c := range clips {
+		if c.Withdrawn.IsZero() {
+			index[c.Name], index[c.SHA256] = c, c
+		}
+	}
+	return index
+}
+
+// View returns the points as targets see them: with the codes of their units
+// up to the root, and of every group whose unit or grid holds them.
+func View(units []fleet.Unit, compounds []fleet.Compound, groups []fleet.Group, points []fleet.Point) map[fleet.PointID]schedules.Point {
+	byID := make(map[fleet.UnitID]fleet.Unit, len(units))
+	for _, u := range units {
+		byID[u.ID] = u
+	}
+	grid := make(map[fleet.CompoundID]fleet.GridID, len(compounds))
+	for _, c := range compounds {
+		grid[c.ID] = c.Grid
+	}
+	views := make(map[fleet.PointID]schedules.Point, len(points))
+	for _, pt := range points {
+		v := schedules.Point{ID: pt.Code, Name: pt.Name, Kind: string(pt.Kind), Tags: pt.Tags}
+		above := map[fleet.UnitID]bool{}
+		for id := pt.Unit; id != 0 && !above[id]; id = byID[id].Parent {
+			above[id] = true
+			v.Units = append(v.Units, byID[id].Code)
+		}
+		for _, g := range groups {
+			inGrid := g.Grid == 0 || pt.Compound != 0 && grid[pt.Compound] == g.Grid
+			if above[g.Unit] && inGrid {
+				v.Groups = append(v.Groups, g.Code)
+			}
+		}
+		views[pt.ID] = v
+	}
+	return views
+}
+
+// parse parses stored programmes; they were checked when they came in, so an
+// error means that the store was edited by other hands.
+func parse(stored []fleet.Programme) ([]*schedules.Programme, map[string]fleet.Programme, error) {
+	parsed := make([]*schedules.Programme, 0, len(stored))
+	byCode := make(map[string]fleet.Programme, len(stored))
+	for _, s := range stored {
+		q, err := schedules.Parse(s.Name, s.YAML)
+		if err != nil {
+			return nil, nil, fmt.Errorf("programme %q version %d: %w", s.Code, s.Version, err)
+		}
+		parsed = append(parsed, q)
+		byCode[s.Code] = s
+	}
+	return parsed, byCode, nil
+}
+
+// resolve returns the clips of a slot in the order of its playlist.
+func (w *world) resolve(s schedules.Slot) ([]fleet.Clip, error) {
+	clips := make([]fleet.Clip, 0, len(s.Clips))
+	for _, ref := range s.Clips {
+		c, ok := w.clips[ref]
+		if !ok {
+			return nil, &fleet.Error{
+				Code:   fleet.Invalid,
+				Text:   fmt.Sprintf("素材库里没有“%s”，请先上传，或在播放计划里换一个素材", ref),
+				TextEN: fmt.Sprintf("the clip library has no %q: upload it first, or choose another clip in the programme", ref),
+			}
+		}
+		clips = append(clips, c)
+	}
+	if len(clips) == 0 {
+		return nil, fmt.Errorf("slot %q: empty playlist", s.ID)
+	}
+	return clips, nil
+}
+
+// obligation writes down what pt owes with s.
+func obligation(pt fleet.Point, s schedules.Slot, clips []fleet.Clip, prog fleet.Programme, demo bool) fleet.Obligation {
+	o := fleet.Obligation{
+		Point: pt.ID, Slot: wire.SlotID(s.ID), Day: fleet.Day(s.Date.String()),
+		Programme: s.Programme, Version: prog.Version, Name: s.Name, DayType: string(s.DayType),
+		Start: s.Start, End: s.End, Plays: s.Count, Verdict: fleet.Due, Demo: demo,
+	}
+	for k := range s.Count {
+		o.PlannedMS += clips[k%len(clips)].Duration().Milliseconds()
+	}
+	if s.Silenced != nil {
+		o.Verdict, o.Reason, o.Note = fleet.Exempt, wire.ReasonQuiet, s.Silenced.Text
+	}
+	return o
+}
+
+// owedFrom is the first instant at which pt can owe a slot.
+func owedFrom(pt fleet.Point, now time.Time) (time.Time, bool) {
+	if pt.ActiveFrom.IsZero() {
+		return time.Time{}, false
+	}
+	if pt.ActiveFrom.After(now) {
+		return pt.ActiveFrom, true
+	}
+	return now, true
+}
+
+// sortSlots orders by start, then id.
+func sortSlots(slots []schedules.Slot) {
+	sort.SliceStable(slots, func(i, j int) bool {
+		if !slots[i].Start.Equal(slots[j].Start) {
+			return slots[i].Start.Before(slots[j].Start)
+		}
+		return slots[i].ID < slots[j].ID
+	})
+}
+
+// userText returns the sentence of err for people in both languages.
+func userText(err error) (zh, en string) {
+	var list schedules.Errors
+	if errors.As(err, &list) {
+		return list.Text("zh"), list.Text("en")
+	}
+	var fe *fleet.Error
+	if errors.As(err, &fe) {
+		return fe.Text, fe.TextEN
+	}
+	return err.Error(), err.Error()
+}

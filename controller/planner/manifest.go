@@ -1,0 +1,79 @@
+package planner
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"gatecast/controller/fleet"
+	"gatecast/internal/seal"
+	"gatecast/internal/wire"
+)
+
+// manifestState is the manifest in force; the zero value means not known yet.
+type manifestState struct {
+	content string // without its header
+	version uint64
+}
+
+// ensureManifest seals a new manifest when the usable clips or the ceilings
+// changed since the last one.
+func (p *Planner) ensureManifest(ctx context.Context, w *world, now time.Time) error {
+	m := wire.Manifest{Ceilings: p.o.Ceilings, Clips: []wire.ManifestClip{}}
+	for _, c := range w.all {
+		if !c.Withdrawn.IsZero() {
+			continue
+		}
+		m.Clips = append(m.Clips, wire.ManifestClip{
+			SHA256: c.SHA256, Title: c.Title, Bytes: c.Bytes, Rate: c.Rate,
+			Frames: c.Frames, GainDB: c.GainDB, Silent: c.Silent,
+		})
+	}
+	if p.manifest.version == 0 {
+		if err := p.recallManifest(ctx); err != nil {
+			return err
+		}
+	}
+	content, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("encoding manifest: %w", err)
+	}
+	if p.manifest.version != 0 && string(content) == p.manifest.content {
+		return nil
+	}
+	m.Header = wire.Header{Type: wire.DocManifest, Version: p.manifest.version + 1, IssuedUS: wire.US(now)}
+	envelope, err := p.o.Sealer.SealManifest(&m)
+	if err != nil {
+		return fmt.Errorf("sealing manifest: %w", err)
+	}
+	doc := fleet.Doc{SHA256: seal.Hash(envelope), Type: wire.DocManifest, Version: m.Version, Bytes: envelope, Stored: now}
+	if err := p.o.Documents.PutDocs(ctx, []fleet.Doc{doc}); err != nil {
+		return fmt.Errorf("storing manifest: %w", err)
+	}
+	p.manifest = manifestState{string(content), m.Version}
+	p.o.Logger.Info("manifest sealed", "version", m.Version, "clips", len(m.Clips))
+	return nil
+}
+
+// recallManifest finds the version in force after a restart.
+func (p *Planner) recallManifest(ctx context.Context) error {
+	doc, err := p.o.Documents.LatestDoc(ctx, "", wire.DocManifest)
+	if fleet.CodeOf(err) == fleet.NotFound {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading manifest: %w", err)
+	}
+	m, err := seal.Peek[wire.Manifest](doc.Bytes)
+	if err != nil {
+		return fmt.Errorf("reading manifest version %d: %w", doc.Version, err)
+	}
+	m.Header = wire.Header{}
+	content, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("encoding manifest: %w", err)
+	}
+	p.manifest = manifestState{string(content), doc.Version}
+	return nil
+}

@@ -1,0 +1,148 @@
+// Package planner turns what the office wrote into what is owed and what is
+// delivered: programmes → schedules → obligations and plans → seal → offer.
+//
+// It owns the rule which slots are owed (a slot is owed from the moment it is
+// planned ahead of its start at a point that has a device) and the versions of
+// plans and manifest. Obligations of the next two days are written before a
+// plan is offered, the rest of the horizon right after; a slot that has begun
+// is never changed. All methods are safe for concurrent use; plans are made by
+// one goroutine at a time.
+package planner
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"gatecast/controller/fleet"
+	"gatecast/internal/wire"
+	"gatecast/schedules"
+)
+
+// Registry is what the planner reads of points and devices.
+type Registry interface {
+	Units(ctx context.Context) ([]fleet.Unit, error)
+	Groups(ctx context.Context) ([]fleet.Group, error)
+	Compounds(ctx context.Context) ([]fleet.Compound, error)
+	Points(ctx context.Context, f fleet.PointFilter) ([]fleet.Point, error)
+	Devices(ctx context.Context) ([]fleet.Device, error)
+}
+
+// Content is what the planner reads and writes of clips and programmes.
+type Content interface {
+	Clips(ctx context.Context) ([]fleet.Clip, error)
+	Programme(ctx context.Context, id fleet.ProgrammeID) (fleet.Programme, error)
+	AddProgramme(ctx context.Context, p fleet.Programme) (fleet.ProgrammeID, error)
+	ActiveProgrammes(ctx context.Context) ([]fleet.Programme, error)
+	ActivateProgramme(ctx context.Context, id fleet.ProgrammeID, now time.Time) error
+}
+
+// Ledger is where obligations are written.
+type Ledger interface {
+	// PutObligations makes owed what the points of the window owe in it; rows
+	// that have begun by now or are settled stay as they are.
+	PutObligations(ctx context.Context, w fleet.PlanWindow, owed []fleet.Obligation, now time.Time) (fleet.PutResult, error)
+	Obligations(ctx context.Context, f fleet.ObligationFilter) ([]fleet.Obligation, error)
+}
+
+// Documents keeps signed documents and what each device should have.
+type Documents interface {
+	PutDocs(ctx context.Context, docs []fleet.Doc) error
+	// PutPlans stores plans and makes each the one that its device should have.
+	PutPlans(ctx context.Context, plans []fleet.Doc) error
+	// LatestDoc returns the document of that type with the highest version;
+	// fleet.NotFound if there is none.
+	LatestDoc(ctx context.Context, d wire.DeviceID, t wire.DocType) (fleet.Doc, error)
+}
+
+// Sealer signs documents with the controller's keys.
+type Sealer interface {
+	SealPlan(p *wire.Plan) ([]byte, error)
+	SealManifest(m *wire.Manifest) ([]byte, error)
+}
+
+// Options of a Planner. Every field but Calendar, Demo and HorizonDays is required.
+type Options struct {
+	Registry  Registry
+	Content   Content
+	Ledger    Ledger
+	Documents Documents
+	Sealer    Sealer
+	Offer     func(ctx context.Context, devices []wire.DeviceID) // tells devices that a plan waits; must not block long
+	OnEvent   func(fleet.Event)
+	Logger    *slog.Logger
+	Ceilings  wire.Ceilings
+
+	Calendar    *schedules.Calendar // nil means the shipped table
+	Demo        bool                // accepts programmes marked demo
+	HorizonDays int                 // 0 means DefaultHorizonDays
+}
+
+// DefaultHorizonDays is how far ahead a device holds its slots.
+const DefaultHorizonDays = 60
+
+// Planner makes obligations and plans.
+type Planner struct {
+	o Options // immutable after New
+
+	mu       sync.Mutex               // held while planning
+	planned  map[fleet.PointID]string // digest of what was last written for a point
+	manifest manifestState
+
+	poke chan struct{}
+}
+
+// New checks o and returns a Planner that does nothing until Run or a method
+// is called.
+func New(o Options) (*Planner, error) {
+	switch {
+	case o.Registry == nil, o.Content == nil, o.Ledger == nil, o.Documents == nil, o.Sealer == nil:
+		return nil, errors.New("planner options: Registry, Content, Ledger, Documents and Sealer are required")
+	case o.Offer == nil, o.OnEvent == nil, o.Logger == nil:
+		return nil, errors.New("planner options: Offer, OnEvent and Logger are required")
+	case o.HorizonDays < 0 || o.HorizonDays > 400:
+		return nil, errors.New("planner options: HorizonDays must be 0 to 400")
+	case len(o.Ceilings.Allowed) == 0:
+		return nil, errors.New("planner options: Ceilings allow nothing to sound")
+	}
+	if o.HorizonDays == 0 {
+		o.HorizonDays = DefaultHorizonDays
+	}
+	if o.Calendar == nil {
+		o.Calendar = schedules.DefaultCalendar()
+	}
+	return &Planner{o: o, planned: map[fleet.PointID]string{}, poke: make(chan struct{}, 1)}, nil
+}
+
+// Poke asks Run for a fresh plan soon, e.g. after a device enrolled or a clip
+// came in. It never blocks.
+func (p *Planner) Poke() {
+	select {
+	case p.poke <- struct{}{}:
+	default:
+	}
+}
+
+// Run plans once, then after every Poke and at least hourly, which moves the
+// horizon on, until ctx ends. A planning error is logged and tried again; the
+// plans in force stay.
+func (p *Planner) Run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-p.poke:
+		case <-timer.C:
+		}
+		next := time.Hour
+		if _, err := p.Replan(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			p.o.Logger.Error("planning", "err", err)
+			next = 30 * time.Second
+		}
+		timer.Reset(next)
+	}
+}
