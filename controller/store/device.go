@@ -1,0 +1,397 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"gatecast/controller/fleet"
+	"gatecast/internal/wire"
+)
+
+// device is a row of the table devices and what the device said. Guarded by
+// Store.mu; a *device is replaced, never changed, so that readers may keep it.
+type device struct {
+	fleet.Device
+	row      int64
+	said     wire.State
+	bindings []binding // by time; the last one is the present one
+}
+
+type binding struct {
+	from, to time.Time // to is zero while bound
+	point    fleet.PointID
+}
+
+// pointAt returns the point that d was bound to at that time, or the present
+// one where the time says nothing.
+func (d *device) pointAt(at time.Time) fleet.PointID {
+	for _, b := range d.bindings {
+		if !at.Before(b.from) && at.Before(b.to) {
+			return b.point
+		}
+	}
+	return d.Point
+}
+
+func noDevice(id wire.DeviceID) error {
+	return &fleet.Error{
+		Code:   fleet.NotFound,
+		Text:   fmt.Sprintf("没有登记过设备 %s，请用接入码重新接入。", id),
+		TextEN: fmt.Sprintf("Device %s is not registered. Enrol it with a join code.", id),
+	}
+}
+
+// setSaid copies what a device said into the fields that pages read.
+func (d *device) setSaid(st wire.State) {
+	d.said = st
+	d.PlanVersion, d.PlanHash = st.PlanVersion, st.PlanSHA256
+	d.ClipsReady, d.ClipsMiss = st.ClipsReady, st.ClipsMissing
+	d.Log, d.AckedSeq, d.LastSeq = st.Log, st.AckedSeq, st.LastSeq
+	d.TimeLevel, d.Output, d.Playing = st.Time.Level, st.Output, st.Playing
+	d.Conditions = st.Conditions
+	d.Horizon = time.Time{}
+	if st.HorizonS != 0 {
+		d.Horizon = time.Unix(st.HorizonS, 0).UTC()
+	}
+}
+
+// loadDevices fills the cache. No device is connected to a controller that
+// has just started.
+func (s *Store) loadDevices(ctx context.Context) error {
+	all, err := list(ctx, s, "devices", func(r scanner) (*device, error) {
+		d := &device{}
+		var enrolled, retired, seen, at int64
+		var session, want uint64
+		var said []byte
+		err := r.Scan(&d.row, &d.ID, &d.Point, &d.State, &d.SPKI, &enrolled, &retired, &d.Hardware, &want, &d.WantHash, &seen, &at, &session, &d.Nonce, &d.Agent, &said)
+		if err != nil {
+			return nil, err
+		}
+		var st wire.State
+		if err := json.Unmarshal(said, &st); err != nil {
+			return nil, fmt.Errorf("state of device %q: %w", d.ID, err)
+		}
+		d.setSaid(st)
+		d.Enrolled, d.Retired, d.LastSeen, d.StateAt = wire.FromUS(enrolled), wire.FromUS(retired), wire.FromUS(seen), wire.FromUS(at)
+		d.Session, d.WantVersion = session, want
+		return d, nil
+	}, `SELECT id, name, point_id, state, spki, enrolled_us, retired_us, hardware, want_version, want_hash, last_seen_us, state_at_us, session, nonce, agent, said FROM devices`)
+	if err != nil {
+		return err
+	}
+	byRow := map[int64]*device{}
+	for _, d := range all {
+		s.devices[d.ID] = d
+		byRow[d.row] = d
+		if d.State == fleet.DeviceActive {
+			s.active[d.Point] = d.ID
+		}
+	}
+	_, err = list(ctx, s, "bindings", func(r scanner) (none, error) {
+		var row, from, to int64
+		var b binding
+		if err := r.Scan(&row, &from, &to, &b.point); err != nil {
+			return none{}, err
+		}
+		b.from, b.to = wire.FromUS(from), wire.FromUS(to)
+		byRow[row].bindings = append(byRow[row].bindings, b)
+		return none{}, nil
+	}, `SELECT device_id, from_us, to_us, point_id FROM bindings ORDER BY device_id, from_us`)
+	return err
+}
+
+// Devices returns every device, by id, retired and revoked ones too.
+func (s *Store) Devices(context.Context) ([]fleet.Device, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	all := make([]fleet.Device, 0, len(s.devices))
+	for _, id := range slices.Sorted(maps.Keys(s.devices)) {
+		all = append(all, s.devices[id].Device)
+	}
+	return all, nil
+}
+
+// Device returns the device with that id in any state, or a *fleet.Error of
+// code NotFound. It does not touch the disk.
+func (s *Store) Device(_ context.Context, id wire.DeviceID) (fleet.Device, error) {
+	d, err := s.device(id)
+	if err != nil {
+		return fleet.Device{}, err
+	}
+	return d.Device, nil
+}
+
+func (s *Store) device(id wire.DeviceID) (*device, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	d, ok := s.devices[id]
+	if !ok {
+		return nil, noDevice(id)
+	}
+	return d, nil
+}
+
+// DeviceOfPoint returns the active device of p, or a *fleet.Error of code
+// NotFound. It does not touch the disk.
+func (s *Store) DeviceOfPoint(_ context.Context, p fleet.PointID) (fleet.Device, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	id, ok := s.active[p]
+	if !ok {
+		return fleet.Device{}, &fleet.Error{
+			Code:   fleet.NotFound,
+			Text:   "这个点位还没有接入设备。请生成接入码，在现场设备上输入。",
+			TextEN: "No device is bound to this point yet. Make a join code and enter it at the device.",
+		}
+	}
+	return s.devices[id].Device, nil
+}
+
+// DevicesOfPoint returns every device that was ever bound to p, the present
+// one first.
+func (s *Store) DevicesOfPoint(_ context.Context, p fleet.PointID) ([]fleet.Device, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var all []fleet.Device
+	for _, d := range s.devices {
+		if slices.ContainsFunc(d.bindings, func(b binding) bool { return b.point == p }) {
+			all = append(all, d.Device)
+		}
+	}
+	slices.SortFunc(all, func(a, b fleet.Device) int {
+		if s.active[p] == a.ID {
+			return -1
+		}
+		if s.active[p] == b.ID {
+			return 1
+		}
+		return b.Enrolled.Compare(a.Enrolled)
+	})
+	return all, nil
+}
+
+// SaveHello keeps what a device said when it connected and returns the device
+// as it is now. An unknown device yields NotFound, a revoked or retired one
+// Forbidden. On the disk within Options.StateDelay.
+func (s *Store) SaveHello(_ context.Context, id wire.DeviceID, h wire.Hello, now time.Time) (fleet.Device, error) {
+	return s.said(id, func(d *device) {
+		d.Session, d.Nonce, d.Agent = h.Session, h.Nonce, h.Agent
+		h.State.Session = h.Session
+		d.setSaid(h.State)
+		d.Online, d.LastSeen, d.StateAt = true, now, now
+	})
+}
+
+// SaveState keeps what a device says it has and does, and returns the device
+// as it is now. A state of a session before the last hello is ignored: it
+// arrived late. Errors are those of SaveHello. On the disk within
+// Options.StateDelay.
+func (s *Store) SaveState(_ context.Context, id wire.DeviceID, st wire.State, now time.Time) (fleet.Device, error) {
+	return s.said(id, func(d *device) {
+		if st.Session < d.Session {
+			return
+		}
+		d.Session = st.Session
+		d.setSaid(st)
+		d.Online, d.LastSeen, d.StateAt = true, now, now
+	})
+}
+
+// SetOffline says that the connection with that session number ended, and
+// reports whether it was the device's present one; that of an older session
+// changes nothing, because a death can arrive after the next birth.
+func (s *Store) SetOffline(_ context.Context, id wire.DeviceID, session uint64, now time.Time) (bool, error) {
+	was := false
+	_, err := s.said(id, func(d *device) {
+		if session < d.Session || !d.Online {
+			return
+		}
+		was = true
+		d.Online, d.Playing = false, ""
+		d.LastSeen = now
+	})
+	return was, err
+}
+
+// said changes the part of a device that is written late.
+func (s *Store) said(id wire.DeviceID, fn func(*device)) (fleet.Device, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, ok := s.devices[id]
+	if !ok {
+		return fleet.Device{}, noDevice(id)
+	}
+	if err := mayTalk(old); err != nil {
+		return fleet.Device{}, err
+	}
+	d := *old
+	fn(&d)
+	s.devices[id] = &d
+	s.dirty[id] = struct{}{}
+	select {
+	case s.states <- struct{}{}:
+	default: // it is awake
+	}
+	return d.Device, nil
+}
+
+// mayTalk refuses devices that are not believed any more.
+func mayTalk(d *device) error {
+	switch d.State {
+	case fleet.DeviceActive:
+		return nil
+	case fleet.DeviceRetired:
+		return &fleet.Error{
+			Code:   fleet.Forbidden,
+			Text:   fmt.Sprintf("设备 %s 已被新设备替换，不再接收它的数据。", d.ID),
+			TextEN: fmt.Sprintf("Device %s was replaced by another one and is no longer heard.", d.ID),
+		}
+	default:
+		return &fleet.Error{
+			Code:   fleet.Forbidden,
+			Text:   fmt.Sprintf("设备 %s 已被吊销，不再接收它的数据。", d.ID),
+			TextEN: fmt.Sprintf("Device %s is revoked and is no longer heard.", d.ID),
+		}
+	}
+}
+
+// writeStates writes what devices said, together, until ctx ends, and then
+// once more.
+func (s *Store) writeStates(ctx context.Context) {
+	for {
+		select {
+		case <-s.states:
+		case <-ctx.Done():
+			s.flush()
+			s.w.close()
+			return
+		}
+		wait := time.NewTimer(s.opts.StateDelay)
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop()
+		}
+		s.flush()
+	}
+}
+
+// flushChunk bounds how long one flush keeps other changes waiting.
+const flushChunk = 1000
+
+// flush writes the devices that said something since the last one. What
+// cannot be written stays to be written.
+func (s *Store) flush() {
+	s.mu.Lock()
+	dirty := slices.Collect(maps.Keys(s.dirty))
+	clear(s.dirty)
+	s.mu.Unlock()
+	for chunk := range slices.Chunk(dirty, flushChunk) {
+		_, err := change(context.Background(), s, func(t *tx) (none, error) {
+			for _, id := range chunk {
+				d, err := s.device(id)
+				if err != nil {
+					continue
+				}
+				if _, err := t.exec(`UPDATE devices SET last_seen_us = ?, state_at_us = ?, session = ?, nonce = ?, agent = ?, said = ? WHERE id = ?`,
+					wire.US(d.LastSeen), wire.US(d.StateAt), int64(d.Session), d.Nonce, d.Agent, toJSON(d.said), d.row); err != nil {
+					return none{}, err
+				}
+			}
+			return none{}, nil
+		})
+		if err != nil {
+			s.logger.Warn("writing device states", "devices", len(chunk), "err", err)
+			s.mu.Lock()
+			for _, id := range chunk {
+				s.dirty[id] = struct{}{}
+			}
+			s.mu.Unlock()
+		}
+	}
+}
+
+// SetWanted says which plan a device should have, durably.
+func (s *Store) SetWanted(ctx context.Context, id wire.DeviceID, version uint64, hash string) error {
+	return s.SetAllWanted(ctx, []fleet.Wanted{{Device: id, Version: version, SHA256: hash}})
+}
+
+// SetAllWanted is SetWanted for many devices in one transaction; an unknown
+// device fails all of them.
+func (s *Store) SetAllWanted(ctx context.Context, all []fleet.Wanted) error {
+	_, err := change(ctx, s, func(t *tx) (none, error) { return none{}, s.wantTx(t, all) })
+	return err
+}
+
+func (s *Store) wantTx(t *tx, all []fleet.Wanted) error {
+	for _, w := range all {
+		r, err := t.exec(`UPDATE devices SET want_version = ?, want_hash = ? WHERE name = ?`, int64(w.Version), w.SHA256, w.Device)
+		if err := affected(r, err, noDevice(w.Device)); err != nil {
+			return err
+		}
+	}
+	t.after(func() {
+		for _, w := range all {
+			s.edit(w.Device, func(d *device) { d.WantVersion, d.WantHash = w.Version, w.SHA256 })
+		}
+	})
+	return nil
+}
+
+// edit changes the cache after a commit.
+func (s *Store) edit(id wire.DeviceID, fn func(*device)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := *s.devices[id]
+	fn(&d)
+	s.devices[id] = &d
+}
+
+// RevokeDevice ends the trust in a device for good: it is neither heard nor
+// given anything, and its point is free for another. Twice is harmless.
+func (s *Store) RevokeDevice(ctx context.Context, id wire.DeviceID, now time.Time) error {
+	_, err := changeAlone(ctx, s, func(t *tx) (none, error) {
+		d, err := s.device(id)
+		if err != nil || d.State == fleet.DeviceRevoked {
+			return none{}, err
+		}
+		return none{}, s.leaveTx(t, d, fleet.DeviceRevoked, now)
+	})
+	return err
+}
+
+// leaveTx takes a device off its point.
+func (s *Store) leaveTx(t *tx, d *device, state fleet.DeviceState, now time.Time) error {
+	if _, err := t.exec(`UPDATE devices SET state = ?, retired_us = ? WHERE id = ?`, state, wire.US(now), d.row); err != nil {
+		return err
+	}
+	if _, err := t.exec(`UPDATE bindings SET to_us = ? WHERE device_id = ? AND to_us = 0`, wire.US(now), d.row); err != nil {
+		return err
+	}
+	t.after(func() {
+		s.edit(d.ID, func(d *device) {
+			d.State, d.Retired, d.Online = state, now.UTC(), false
+			d.bindings = endBinding(d.bindings, now)
+		})
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.active[d.Point] == d.ID {
+			delete(s.active, d.Point)
+		}
+	})
+	return nil
+}
+
+func endBinding(all []binding, now time.Time) []binding {
+	all = slices.Clone(all)
+	for i := range all {
+		if all[i].to.IsZero() {
+			all[i].to = now.UTC()
+		}
+	}
+	return all
+}

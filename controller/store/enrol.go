@@ -1,0 +1,173 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"gatecast/controller/fleet"
+	"gatecast/internal/wire"
+)
+
+// Why an enrolment is refused; Is-comparable, each with its sentence.
+var (
+	ErrCodeUnknown = &fleet.Error{
+		Code:   fleet.NotFound,
+		Text:   "接入码不对。请核对后重新输入，或让办公室重新生成一个。",
+		TextEN: "This join code is not known. Check it and enter it again, or ask the office for a new one.",
+	}
+	ErrCodeExpired = &fleet.Error{
+		Code:   fleet.Invalid,
+		Text:   "接入码已过期。请让办公室重新生成一个。",
+		TextEN: "This join code has expired. Ask the office for a new one.",
+	}
+	ErrCodeUsed = &fleet.Error{
+		Code:   fleet.Conflict,
+		Text:   "接入码已被另一台设备使用，每个接入码只能用一次。请让办公室重新生成一个。",
+		TextEN: "This join code was used by another device; each works once. Ask the office for a new one.",
+	}
+	ErrRevoked = &fleet.Error{
+		Code:   fleet.Forbidden,
+		Text:   "这台设备已被吊销，不能再次接入。请清除设备上的密钥后重新接入。",
+		TextEN: "This device is revoked and cannot join again. Erase its key and enrol it anew.",
+	}
+)
+
+// AddJoinCode keeps a join code by its hash. A hash that exists is a
+// *fleet.Error of code Conflict.
+func (s *Store) AddJoinCode(ctx context.Context, c fleet.JoinCode) error {
+	_, err := change(ctx, s, func(t *tx) (none, error) {
+		_, err := t.exec(`INSERT INTO join_codes (hash, point_id, issued_us, expires_us, by) VALUES (?, ?, ?, ?, ?)`,
+			c.Hash, c.Point, wire.US(c.Issued), wire.US(c.Expires), c.By)
+		if isUnique(err) {
+			err = &fleet.Error{
+				Code:   fleet.Conflict,
+				Text:   "这个接入码已经存在，请重新生成。",
+				TextEN: "This join code exists already. Make another one.",
+				Err:    err,
+			}
+		}
+		if sqliteCode(err) == sqliteForeign {
+			err = noPoint(c.Point)
+		}
+		return none{}, err
+	})
+	return err
+}
+
+// JoinCodes returns the join codes of p, newest first; p 0 means all points.
+func (s *Store) JoinCodes(ctx context.Context, p fleet.PointID) ([]fleet.JoinCode, error) {
+	return list(ctx, s, "join codes", scanJoinCode,
+		`SELECT hash, point_id, issued_us, expires_us, by, used_by, used_us FROM join_codes WHERE ? IN (0, point_id) ORDER BY issued_us DESC, hash`, p)
+}
+
+func scanJoinCode(r scanner) (c fleet.JoinCode, err error) {
+	var issued, expires, used int64
+	err = r.Scan(&c.Hash, &c.Point, &issued, &expires, &c.By, &c.UsedBy, &used)
+	c.Issued, c.Expires, c.UsedAt = wire.FromUS(issued), wire.FromUS(expires), wire.FromUS(used)
+	return c, err
+}
+
+// Enrol binds d (ID, SPKI and Hardware count) to the point of the join code
+// with that hash, uses the code up and retires the device that was there, all
+// or nothing. The point owes from now on if it was not installed before. The
+// same device with the same code again succeeds and changes nothing. Refusals
+// are ErrCodeUnknown, ErrCodeExpired, ErrCodeUsed and ErrRevoked.
+func (s *Store) Enrol(ctx context.Context, codeHash string, d fleet.Device, now time.Time) (fleet.Point, error) {
+	p, err := changeAlone(ctx, s, func(t *tx) (fleet.Point, error) { return s.enrolTx(t, codeHash, d, now) })
+	if err != nil {
+		return p, fmt.Errorf("enrolling device %q: %w", d.ID, err)
+	}
+	return p, nil
+}
+
+func (s *Store) enrolTx(t *tx, codeHash string, d fleet.Device, now time.Time) (p fleet.Point, err error) {
+	c, err := scanJoinCode(t.row(`SELECT hash, point_id, issued_us, expires_us, by, used_by, used_us FROM join_codes WHERE hash = ?`, codeHash))
+	if errors.Is(err, sql.ErrNoRows) {
+		return p, ErrCodeUnknown
+	}
+	if err != nil {
+		return p, err
+	}
+	if p, err = scanPoint(t.row(`SELECT `+pointColumns+` FROM points p WHERE id = ?`, c.Point)); err != nil {
+		return p, err
+	}
+	known, err := s.device(d.ID)
+	exists := err == nil
+	switch {
+	case exists && known.State == fleet.DeviceRevoked:
+		return p, ErrRevoked
+	case c.UsedBy == d.ID && exists && known.State == fleet.DeviceActive && known.Point == c.Point:
+		return p, nil
+	case c.UsedBy != "":
+		return p, ErrCodeUsed
+	case !now.Before(c.Expires):
+		return p, ErrCodeExpired
+	}
+	if _, err := t.exec(`UPDATE join_codes SET used_by = ?, used_us = ? WHERE hash = ?`, d.ID, wire.US(now), codeHash); err != nil {
+		return p, err
+	}
+	if p.ActiveFrom.IsZero() {
+		p.ActiveFrom = wire.FromUS(wire.US(now))
+		if _, err := t.exec(`UPDATE points SET active_from_us = ? WHERE id = ?`, wire.US(now), p.ID); err != nil {
+			return p, err
+		}
+	}
+	return p, s.bindTx(t, d, known, p.ID, now)
+}
+
+// bindTx puts d on the point; known is its row if it has one.
+func (s *Store) bindTx(t *tx, d fleet.Device, known *device, p fleet.PointID, now time.Time) error {
+	var sitting wire.DeviceID
+	err := t.row(`SELECT name FROM devices WHERE point_id = ? AND state = 'active'`, p).Scan(&sitting)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	if sitting == d.ID {
+		return nil // a second code for the point it is on
+	}
+	if sitting != "" {
+		old, err := s.device(sitting)
+		if err != nil {
+			return err
+		}
+		if err := s.leaveTx(t, old, fleet.DeviceRetired, now); err != nil {
+			return err
+		}
+	}
+	now = wire.FromUS(wire.US(now))
+	if known != nil && known.State == fleet.DeviceActive {
+		if err := s.leaveTx(t, known, fleet.DeviceRetired, now); err != nil {
+			return err
+		}
+	}
+	var row int64
+	err = t.row(`
+INSERT INTO devices (name, point_id, state, spki, enrolled_us, hardware) VALUES (?, ?, 'active', ?, ?, ?)
+ON CONFLICT (name) DO UPDATE SET point_id = excluded.point_id, state = 'active', enrolled_us = excluded.enrolled_us,
+  retired_us = 0, hardware = excluded.hardware, want_version = 0, want_hash = ''
+RETURNING id`, d.ID, p, d.SPKI, wire.US(now), d.Hardware).Scan(&row)
+	if err != nil {
+		return err
+	}
+	if _, err := t.exec(`INSERT INTO bindings (device_id, from_us, point_id) VALUES (?, ?, ?)`, row, wire.US(now), p); err != nil {
+		return err
+	}
+	t.after(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		next := device{row: row}
+		if cur := s.devices[d.ID]; cur != nil {
+			next = *cur
+		}
+		next.ID, next.SPKI, next.Hardware = d.ID, d.SPKI, d.Hardware
+		next.Point, next.State, next.Enrolled, next.Retired = p, fleet.DeviceActive, now, time.Time{}
+		next.WantVersion, next.WantHash = 0, ""
+		next.bindings = append(endBinding(next.bindings, now), binding{from: now, point: p})
+		s.devices[d.ID] = &next
+		s.active[p] = d.ID
+	})
+	return nil
+}

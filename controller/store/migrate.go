@@ -1,0 +1,153 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"gatecast/controller/fleet"
+	"gatecast/internal/wire"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// applicationID marks the file as ours: "GTCS".
+const applicationID = 0x47544353
+
+// migration is one step of the schema; its number is PRAGMA user_version
+// after it.
+type migration struct {
+	number int
+	name   string
+	sql    string
+}
+
+// migrations returns the steps in order, numbered from 1 without gaps.
+func migrations() ([]migration, error) {
+	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
+	if err != nil {
+		return nil, err
+	}
+	var all []migration
+	for i, name := range names {
+		number, _, ok := strings.Cut(filepath.Base(name), "-")
+		n, err := strconv.Atoi(number)
+		if !ok || err != nil || n != i+1 {
+			return nil, fmt.Errorf("migration %q: want number %04d", name, i+1)
+		}
+		text, err := migrationFiles.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, migration{n, filepath.Base(name), string(text)})
+	}
+	return all, nil
+}
+
+// migrate brings the file to the newest schema, each step in a transaction of
+// its own, after a backup if it holds anything.
+func (s *Store) migrate(ctx context.Context) error {
+	steps, err := migrations()
+	if err != nil {
+		return fmt.Errorf("reading migrations: %w", err)
+	}
+	have, err := s.version(ctx)
+	if err != nil {
+		return err
+	}
+	newest := steps[len(steps)-1].number
+	if have > newest {
+		return &fleet.Error{
+			Code:   fleet.Conflict,
+			Text:   fmt.Sprintf("数据库 %s 由更新版本的 Gatecast 写成（结构版本 %d，本程序只认识到 %d）。请升级本程序，或用旧备份恢复；数据库未作任何改动。", s.path, have, newest),
+			TextEN: fmt.Sprintf("Database %s was written by a newer Gatecast (schema %d, this program knows up to %d). Upgrade this program, or restore an older backup; the database was not changed.", s.path, have, newest),
+		}
+	}
+	if have == newest {
+		return nil
+	}
+	db, err := sql.Open("sqlite", dsn(s.path, "&_txlock=immediate"))
+	if err != nil {
+		return fmt.Errorf("opening database %q: %w", s.path, err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	if have > 0 {
+		path := fmt.Sprintf("%s.before-%04d", s.path, newest)
+		// Left over from a migration that did not end: the database is still the old one.
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing old backup %q: %w", path, err)
+		}
+		if err := backup(ctx, db, path); err != nil {
+			return fmt.Errorf("backing up before migrating: %w", err)
+		}
+		s.logger.Info("backed up before migrating", "path", path, "from", have, "to", newest)
+	}
+	for _, m := range steps[have:] {
+		if err := s.apply(ctx, db, m); err != nil {
+			return fmt.Errorf("migrating to %s: %w", m.name, explain(err))
+		}
+	}
+	return nil
+}
+
+func (s *Store) apply(ctx context.Context, db *sql.DB, m migration) error {
+	t, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer t.Rollback() //nolint:errcheck // after Commit it does nothing
+	const history = `CREATE TABLE IF NOT EXISTS migrations (
+  number     INTEGER PRIMARY KEY,
+  name       TEXT NOT NULL,
+  applied_us INTEGER NOT NULL -- microseconds since 1970 UTC
+)`
+	for _, q := range []string{history, m.sql, fmt.Sprintf("PRAGMA application_id = %d", applicationID), fmt.Sprintf("PRAGMA user_version = %d", m.number)} {
+		if _, err := t.ExecContext(ctx, q); err != nil {
+			return err
+		}
+	}
+	if _, err := t.ExecContext(ctx, "INSERT INTO migrations VALUES (?, ?, ?)", m.number, m.name, wire.US(s.clock())); err != nil {
+		return err
+	}
+	return t.Commit()
+}
+
+// version returns the schema version of the file without changing it, 0 if
+// there is none yet. A file of another program is refused.
+func (s *Store) version(ctx context.Context) (int, error) {
+	info, err := os.Stat(s.path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("opening database %q: %w", s.path, err)
+	}
+	db, err := sql.Open("sqlite", "file:"+urlPath(s.path)+"?mode=ro&_pragma=busy_timeout(10000)")
+	if err != nil {
+		return 0, fmt.Errorf("opening database %q: %w", s.path, err)
+	}
+	defer db.Close()
+	var have, app, tables int
+	err = db.QueryRowContext(ctx, "SELECT (SELECT * FROM pragma_user_version), (SELECT * FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)").Scan(&have, &app, &tables)
+	if err != nil && sqliteCode(err) != sqliteNotADB {
+		return 0, fmt.Errorf("reading the version of %q: %w", s.path, explain(err))
+	}
+	if err != nil || app != applicationID && tables > 0 {
+		return 0, &fleet.Error{
+			Code:   fleet.Conflict,
+			Text:   fmt.Sprintf("文件 %s 不是 Gatecast 的数据库，未作任何改动。请换一个数据目录，或恢复备份。", s.path),
+			TextEN: fmt.Sprintf("File %s is not a Gatecast database and was not changed. Choose another data folder, or restore a backup.", s.path),
+			Err:    err,
+		}
+	}
+	return have, nil
+}

@@ -1,0 +1,391 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"gatecast/controller/fleet"
+	"gatecast/internal/wire"
+)
+
+// logKey names a journal.
+type logKey struct {
+	device wire.DeviceID
+	log    wire.LogID
+}
+
+// entry is one record as it arrived; reason is set when it cannot be taken.
+type entry struct {
+	seq    wire.Seq // 0 if it did not say
+	kind   wire.RecordKind
+	slot   wire.SlotID
+	at     int64
+	raw    []byte
+	reason string
+}
+
+// AppendRecords commits records of one journal, each the exact bytes that the
+// journal hashed, and returns how many of them are new. On return they survive
+// power loss. A record that is there already is skipped, so the same batch may
+// come any number of times. One that cannot be taken (not a record, of another
+// journal, other bytes under a number that is taken) goes to the dead letters
+// with the reason; it does not hold up the others and its number counts as
+// received. Records of a revoked device are refused with a *fleet.Error of
+// code Forbidden, those of an unknown one with NotFound; a device that was
+// replaced may still deliver what it played. Concurrent callers share one
+// commit; records is not retained.
+func (s *Store) AppendRecords(ctx context.Context, id wire.DeviceID, log wire.LogID, records []json.RawMessage, now time.Time) (accepted int, err error) {
+	d, err := s.device(id)
+	if err != nil {
+		return 0, err
+	}
+	if d.State == fleet.DeviceRevoked {
+		return 0, mayTalk(d)
+	}
+	if log == "" || len(log) > 64 {
+		return 0, &fleet.Error{
+			Code:   fleet.Invalid,
+			Text:   "设备上报的记录没有日志编号。",
+			TextEN: "The records that the device sent name no journal.",
+		}
+	}
+	entries := make([]entry, len(records))
+	for i, raw := range records {
+		entries[i] = parseEntry(log, raw)
+	}
+	return changeBulk(ctx, s, func(t *tx) (int, error) { return s.appendTx(t, d, log, entries, wire.US(now)) })
+}
+
+// parseEntry reads what the table needs and says why a record cannot be taken.
+func parseEntry(log wire.LogID, raw []byte) entry {
+	e := entry{raw: raw}
+	var r wire.Record
+	if err := json.Unmarshal(raw, &r); err != nil {
+		var least struct {
+			Seq wire.Seq `json:"seq"`
+		}
+		if json.Unmarshal(raw, &least) == nil {
+			e.seq = least.Seq
+		}
+		e.reason = "not a record: " + err.Error()
+	} else {
+		e.seq, e.kind, e.at = r.Seq, r.Kind, r.AtUS
+		switch {
+		case r.Seq == 0:
+			e.reason = "no sequence number"
+		case r.Log != log:
+			e.reason = fmt.Sprintf("of journal %q, sent as %q", r.Log, log)
+		case r.Kind == "":
+			e.reason = "no kind"
+		case r.Kind == wire.RecordIntent || r.Kind == wire.RecordOutcome:
+			e.slot, e.reason = slotOf(r)
+		}
+	}
+	if e.seq > math.MaxInt64/2 {
+		e.seq, e.reason = 0, "sequence number out of range"
+	}
+	return e
+}
+
+// slotOf returns the slot that an intent or outcome is about.
+func slotOf(r wire.Record) (wire.SlotID, string) {
+	var o wire.Outcome // an intent has a part of its fields
+	if err := json.Unmarshal(r.Body, &o); err != nil {
+		return "", "body: " + err.Error()
+	}
+	if o.Slot == "" || o.Play == "" {
+		return "", "names no slot or no play"
+	}
+	return o.Slot, ""
+}
+
+func (s *Store) appendTx(t *tx, d *device, log wire.LogID, entries []entry, now int64) (int, error) {
+	key := logKey{d.ID, log}
+	j, err := s.journalTx(t, d, log)
+	if err != nil {
+		return 0, err
+	}
+	var got []wire.Seq
+	accepted := 0
+	for _, e := range entries {
+		fresh, err := putRecordTx(t, d, j.row, e, now)
+		if err != nil {
+			return 0, err
+		}
+		if fresh {
+			accepted++
+		}
+		if e.seq > 0 {
+			got = append(got, e.seq)
+		}
+	}
+	t.after(func() {
+		s.logsMu.Lock()
+		defer s.logsMu.Unlock()
+		for _, seq := range got {
+			s.logs[key].add(seq)
+		}
+	})
+	return accepted, s.saveUptoTx(t, j)
+}
+
+// putRecordTx reports whether the record is new and good.
+func putRecordTx(t *tx, d *device, logRow int64, e entry, now int64) (bool, error) {
+	if e.reason == "" {
+		var slot any
+		if e.slot != "" {
+			slot = string(e.slot)
+		}
+		r, err := t.exec(`INSERT INTO records (log_id, seq, point_id, kind, slot, at_us, received_us, raw) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (log_id, seq) DO NOTHING`,
+			logRow, int64(e.seq), int64(d.pointAt(wire.FromUS(e.at))), string(e.kind), slot, e.at, now, e.raw)
+		if err != nil {
+			return false, err
+		}
+		n, err := r.RowsAffected()
+		if err != nil || n > 0 {
+			return n > 0, err
+		}
+		var there []byte
+		if err := t.row(`SELECT raw FROM records WHERE log_id = ? AND seq = ?`, logRow, int64(e.seq)).Scan(&there); err != nil {
+			return false, err
+		}
+		if bytes.Equal(there, e.raw) {
+			return false, nil
+		}
+		e.reason = "other bytes under a number that is taken"
+	}
+	sum := sha256.Sum256(e.raw)
+	_, err := t.exec(`INSERT OR IGNORE INTO dead_letters (log_id, seq, sha256, reason, received_us, raw) VALUES (?, ?, ?, ?, ?, ?)`,
+		logRow, int64(e.seq), hex.EncodeToString(sum[:]), e.reason, now, e.raw)
+	return false, err
+}
+
+const recordColumns = `r.id, d.name, r.point_id, r.received_us, r.raw`
+
+const recordTables = `records r JOIN logs l ON l.id = r.log_id JOIN devices d ON d.id = l.device_id`
+
+func scanRecord(r scanner) (rec fleet.Record, err error) {
+	var received int64
+	if err := r.Scan(&rec.ID, &rec.Device, &rec.Point, &received, &rec.Raw); err != nil {
+		return rec, err
+	}
+	rec.Received = wire.FromUS(received)
+	if err := json.Unmarshal(rec.Raw, &rec.Record); err != nil {
+		return rec, fmt.Errorf("record %d: %w", rec.ID, err)
+	}
+	return rec, nil
+}
+
+// RecordsAfter returns up to limit records committed after the one with that
+// id, in the order of their commit; 0 begins at the first. A reader that keeps
+// the last id misses none.
+func (s *Store) RecordsAfter(ctx context.Context, cursor int64, limit int) ([]fleet.Record, error) {
+	return list(ctx, s, "records", scanRecord, `SELECT `+recordColumns+` FROM `+recordTables+` WHERE r.id > ? ORDER BY r.id LIMIT ?`, cursor, limit)
+}
+
+// RecordsOfSlot returns the intents and outcomes of a slot at a point, in the
+// order of their commit.
+func (s *Store) RecordsOfSlot(ctx context.Context, p fleet.PointID, slot wire.SlotID) ([]fleet.Record, error) {
+	return list(ctx, s, "records", scanRecord, `SELECT `+recordColumns+` FROM `+recordTables+` WHERE r.point_id = ? AND r.slot = ? ORDER BY r.id`, p, slot)
+}
+
+// MachineRecords returns the records of a point that belong to no slot (boot,
+// plan, clock, gap, stop), with from ≤ their time < to, in the order of it.
+func (s *Store) MachineRecords(ctx context.Context, p fleet.PointID, from, to time.Time) ([]fleet.Record, error) {
+	return list(ctx, s, "records", scanRecord,
+		`SELECT `+recordColumns+` FROM `+recordTables+` WHERE r.point_id = ? AND r.slot IS NULL AND r.at_us >= ? AND r.at_us < ? ORDER BY r.at_us, r.id`,
+		p, wire.US(from), wire.US(to))
+}
+
+// PlaysOfPoint returns up to limit outcomes of a point, the latest first.
+func (s *Store) PlaysOfPoint(ctx context.Context, p fleet.PointID, limit int) ([]fleet.Record, error) {
+	// Slots sort by day but not within it: more are read than asked for.
+	return list(ctx, s, "plays", scanRecord, `
+SELECT `+recordColumns+` FROM `+recordTables+` WHERE r.id IN (
+  SELECT id FROM records WHERE point_id = ?1 AND slot IS NOT NULL AND kind = 'outcome' ORDER BY slot DESC LIMIT ?2 + 500
+) ORDER BY r.at_us DESC, r.id DESC LIMIT ?2`, p, limit)
+}
+
+// LastRecords returns up to limit records of the journal that a device writes
+// now, the newest first.
+func (s *Store) LastRecords(ctx context.Context, id wire.DeviceID, limit int) ([]fleet.Record, error) {
+	return list(ctx, s, "records", scanRecord, `
+SELECT `+recordColumns+` FROM `+recordTables+`
+WHERE r.log_id = (SELECT l.id FROM logs l JOIN devices d ON d.id = l.device_id WHERE d.name = ? ORDER BY l.id DESC LIMIT 1)
+ORDER BY r.seq DESC LIMIT ?`, id, limit)
+}
+
+// DeadLetters returns up to limit records that could not be taken, the newest
+// first.
+func (s *Store) DeadLetters(ctx context.Context, limit int) ([]fleet.DeadLetter, error) {
+	return list(ctx, s, "dead letters", func(r scanner) (l fleet.DeadLetter, err error) {
+		var seq, received int64
+		err = r.Scan(&l.ID, &l.Device, &l.Log, &seq, &received, &l.Reason, &l.Raw)
+		l.Seq, l.Received = wire.Seq(seq), wire.FromUS(received)
+		return l, err
+	}, `SELECT x.id, d.name, l.log, x.seq, x.received_us, x.reason, x.raw FROM dead_letters x JOIN logs l ON l.id = x.log_id JOIN devices d ON d.id = l.device_id ORDER BY x.id DESC LIMIT ?`, limit)
+}
+
+// AckState says which records of a journal are committed, in the form that
+// the device is told. A journal that nobody heard of has Upto 0.
+func (s *Store) AckState(ctx context.Context, id wire.DeviceID, log wire.LogID) (wire.Ack, error) {
+	key := logKey{id, log}
+	s.logsMu.Lock()
+	j, ok := s.logs[key]
+	var a wire.Ack
+	if ok {
+		a = j.ack(log)
+	}
+	s.logsMu.Unlock()
+	if ok {
+		return a, nil
+	}
+	d, err := s.device(id)
+	if err != nil {
+		return wire.Ack{}, err
+	}
+	// Not in memory: nothing came since the start. Loaded by the writer, so
+	// that nothing can be committed in between.
+	return change(ctx, s, func(t *tx) (wire.Ack, error) {
+		var row int64
+		err := t.row(`SELECT id FROM logs WHERE device_id = ? AND log = ?`, d.row, log).Scan(&row)
+		if errors.Is(err, sql.ErrNoRows) {
+			return wire.Ack{Log: log}, nil
+		}
+		if err != nil {
+			return wire.Ack{}, err
+		}
+		j, err := s.journalTx(t, d, log)
+		if err != nil {
+			return wire.Ack{}, err
+		}
+		return j.ack(log), nil
+	})
+}
+
+// journal is what is committed of one log. Guarded by Store.logsMu; changed
+// by the writer after a commit only.
+type journal struct {
+	row   int64
+	upto  wire.Seq        // everything up to here
+	more  []wire.SeqRange // further runs, ascending, with gaps between
+	saved wire.Seq        // upto in the table
+}
+
+// add counts seq as committed.
+func (j *journal) add(seq wire.Seq) {
+	if seq <= j.upto {
+		return
+	}
+	i, there := slices.BinarySearchFunc(j.more, seq, func(r wire.SeqRange, seq wire.Seq) int {
+		switch {
+		case r.Last < seq:
+			return -1
+		case r.First > seq:
+			return 1
+		}
+		return 0
+	})
+	if there {
+		return
+	}
+	j.more = slices.Insert(j.more, i, wire.SeqRange{First: seq, Last: seq})
+	if i+1 < len(j.more) && j.more[i+1].First == seq+1 {
+		j.more[i].Last = j.more[i+1].Last
+		j.more = slices.Delete(j.more, i+1, i+2)
+	}
+	if i > 0 && j.more[i-1].Last == seq-1 {
+		j.more[i-1].Last = j.more[i].Last
+		j.more = slices.Delete(j.more, i, i+1)
+	}
+	if j.more[0].First == j.upto+1 {
+		j.upto = j.more[0].Last
+		j.more = slices.Delete(j.more, 0, 1)
+	}
+}
+
+// maxMissing bounds an ack: 100 ranges are 4 KB of JSON.
+const maxMissing = 100
+
+// ack returns j for the device. With more gaps than fit, it ends before the
+// first one that does not.
+func (j *journal) ack(log wire.LogID) wire.Ack {
+	a := wire.Ack{Log: log, Upto: j.upto}
+	for _, r := range j.more {
+		if len(a.Missing) == maxMissing {
+			break
+		}
+		a.Missing = append(a.Missing, wire.SeqRange{First: a.Upto + 1, Last: r.First - 1})
+		a.Upto = r.Last
+	}
+	return a
+}
+
+// journalTx returns what is committed of a log before this transaction,
+// making its row when there is none.
+func (s *Store) journalTx(t *tx, d *device, log wire.LogID) (*journal, error) {
+	key := logKey{d.ID, log}
+	s.logsMu.Lock()
+	j := s.logs[key]
+	s.logsMu.Unlock()
+	if j != nil {
+		return j, nil
+	}
+	j = &journal{}
+	var upto int64
+	err := t.row(`INSERT INTO logs (device_id, log) VALUES (?, ?) ON CONFLICT (device_id, log) DO UPDATE SET upto = upto RETURNING id, upto`, d.row, log).Scan(&j.row, &upto)
+	if err != nil {
+		return nil, err
+	}
+	j.upto, j.saved = wire.Seq(upto), wire.Seq(upto)
+	rows, err := t.query(`SELECT seq FROM records WHERE log_id = ?1 AND seq > ?2 UNION SELECT seq FROM dead_letters WHERE log_id = ?1 AND seq > ?2`, j.row, upto)
+	if err != nil {
+		return nil, err
+	}
+	seqs, err := collect(rows, func(r scanner) (seq int64, err error) { return seq, r.Scan(&seq) })
+	if err != nil {
+		return nil, err
+	}
+	for _, seq := range seqs {
+		j.add(wire.Seq(seq))
+	}
+	t.after(func() {
+		s.logsMu.Lock()
+		defer s.logsMu.Unlock()
+		if s.logs[key] == nil {
+			s.logs[key] = j
+		}
+	})
+	return j, nil
+}
+
+// uptoEvery is how far the table may lag behind: so many numbers are read
+// when a log is loaded, and so many are appended without a write of their own.
+const uptoEvery = 256
+
+func (s *Store) saveUptoTx(t *tx, j *journal) error {
+	s.logsMu.Lock()
+	upto, saved := j.upto, j.saved
+	s.logsMu.Unlock()
+	if upto < saved+uptoEvery {
+		return nil
+	}
+	if _, err := t.exec(`UPDATE logs SET upto = ? WHERE id = ?`, int64(upto), j.row); err != nil {
+		return err
+	}
+	t.after(func() {
+		s.logsMu.Lock()
+		defer s.logsMu.Unlock()
+		j.saved = max(j.saved, upto)
+	})
+	return nil
+}

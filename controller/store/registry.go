@@ -1,0 +1,196 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gatecast/controller/fleet"
+	"gatecast/internal/wire"
+)
+
+// Units returns every unit, parents before their children and siblings in
+// their order.
+func (s *Store) Units(ctx context.Context) ([]fleet.Unit, error) {
+	return list(ctx, s, "units", scanUnit, `
+WITH RECURSIVE tree(id, depth) AS (
+  SELECT id, 0 FROM units WHERE parent_id IS NULL
+  UNION ALL
+  SELECT u.id, depth + 1 FROM units u JOIN tree ON u.parent_id = tree.id
+)
+SELECT u.id, coalesce(parent_id, 0), type, code, name, short_name, region, head, leader, position
+FROM tree JOIN units u USING (id) ORDER BY depth, position, code`)
+}
+
+func scanUnit(r scanner) (u fleet.Unit, err error) {
+	err = r.Scan(&u.ID, &u.Parent, &u.Type, &u.Code, &u.Name, &u.ShortName, &u.Region, &u.Head, &u.Leader, &u.Order)
+	return u, err
+}
+
+// Grids returns every grid by unit and number.
+func (s *Store) Grids(ctx context.Context) ([]fleet.Grid, error) {
+	return list(ctx, s, "grids", func(r scanner) (g fleet.Grid, err error) {
+		err = r.Scan(&g.ID, &g.Unit, &g.Number, &g.Name, &g.Worker)
+		return g, err
+	}, `SELECT id, unit_id, number, name, worker FROM grids ORDER BY unit_id, number`)
+}
+
+// Compounds returns every compound by unit and name.
+func (s *Store) Compounds(ctx context.Context) ([]fleet.Compound, error) {
+	return list(ctx, s, "compounds", func(r scanner) (c fleet.Compound, err error) {
+		err = r.Scan(&c.ID, &c.Unit, &c.Grid, &c.Name, &c.Property)
+		return c, err
+	}, `SELECT id, unit_id, coalesce(grid_id, 0), name, property FROM compounds ORDER BY unit_id, name`)
+}
+
+// Groups returns every group by tier and code.
+func (s *Store) Groups(ctx context.Context) ([]fleet.Group, error) {
+	return list(ctx, s, "groups", func(r scanner) (g fleet.Group, err error) {
+		err = r.Scan(&g.ID, &g.Tier, &g.Code, &g.Name, &g.Unit, &g.Grid, &g.Owner, &g.Members)
+		return g, err
+	}, `SELECT id, tier, code, name, unit_id, coalesce(grid_id, 0), owner, members FROM groups ORDER BY tier, code`)
+}
+
+// Liaisons returns every liaison by unit, current ones first.
+func (s *Store) Liaisons(ctx context.Context) ([]fleet.Liaison, error) {
+	return list(ctx, s, "liaisons", func(r scanner) (l fleet.Liaison, err error) {
+		var from, to int64
+		err = r.Scan(&l.ID, &l.Unit, &l.Name, &l.Post, &l.Phone, &from, &to)
+		l.From, l.To = wire.FromUS(from), wire.FromUS(to)
+		return l, err
+	}, `SELECT id, unit_id, name, post, phone, from_us, to_us FROM liaisons ORDER BY unit_id, to_us > 0, name`)
+}
+
+// ImportRegistry adds what is new and changes what differs, all or nothing;
+// what the import does not name stays. Importing the same twice changes
+// nothing. A point's ActiveFrom is taken only when the point is new. A
+// reference to a code that neither the import nor the database knows is a
+// *fleet.Error of code Invalid.
+func (s *Store) ImportRegistry(ctx context.Context, reg fleet.Registry) error {
+	_, err := change(ctx, s, func(t *tx) (none, error) { return none{}, importTx(t, reg) })
+	if err != nil {
+		return fmt.Errorf("importing registry: %w", err)
+	}
+	return nil
+}
+
+func importTx(t *tx, reg fleet.Registry) error {
+	im := importer{t: t}
+	for _, u := range reg.Units {
+		im.exec("unit "+u.Code, `
+INSERT INTO units (type, code, name, short_name, region, head, leader, position) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (code) DO UPDATE SET type = excluded.type, name = excluded.name, short_name = excluded.short_name,
+  region = excluded.region, head = excluded.head, leader = excluded.leader, position = excluded.position`,
+			u.Type, u.Code, u.Name, u.ShortName, u.Region, u.Head, u.Leader, u.Order)
+	}
+	// Parents in a second pass: a file may name a child first.
+	for _, u := range reg.Units {
+		im.exec("unit "+u.Code, `UPDATE units SET parent_id = ? WHERE code = ?`, null(im.unitOrNone(u.Parent)), u.Code)
+	}
+	for _, g := range reg.Grids {
+		im.exec(fmt.Sprintf("grid %d of %s", g.Number, g.Unit), `
+INSERT INTO grids (unit_id, number, name, worker) VALUES (?, ?, ?, ?)
+ON CONFLICT (unit_id, number) DO UPDATE SET name = excluded.name, worker = excluded.worker`,
+			im.unit(g.Unit), g.Number, g.Name, g.Worker)
+	}
+	for _, c := range reg.Compounds {
+		unit := im.unit(c.Unit)
+		im.exec("compound "+c.Name, `
+INSERT INTO compounds (unit_id, grid_id, name, property) VALUES (?, ?, ?, ?)
+ON CONFLICT (unit_id, name) DO UPDATE SET grid_id = excluded.grid_id, property = excluded.property`,
+			unit, null(im.grid(c.Unit, unit, c.Grid)), c.Name, c.Property)
+	}
+	for _, p := range reg.Points {
+		unit := im.unit(p.Unit)
+		p.Point.Unit, p.Point.Compound = unit, im.compound(p.Unit, unit, p.Compound)
+		if im.err == nil {
+			_, im.err = savePointTx(t, p.Point)
+		}
+	}
+	for _, g := range reg.Groups {
+		unit := im.unit(g.Unit)
+		im.exec("group "+g.Code, `
+INSERT INTO groups (tier, code, name, unit_id, grid_id, owner, members) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (code) DO UPDATE SET tier = excluded.tier, name = excluded.name, unit_id = excluded.unit_id,
+  grid_id = excluded.grid_id, owner = excluded.owner, members = excluded.members`,
+			g.Tier, g.Code, g.Name, unit, null(im.grid(g.Unit, unit, g.Grid)), g.Owner, g.Members)
+	}
+	for _, l := range reg.Liaisons {
+		im.exec("liaison "+l.Name, `
+INSERT INTO liaisons (unit_id, name, post, phone, from_us, to_us) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (unit_id, name) DO UPDATE SET post = excluded.post, phone = excluded.phone, from_us = excluded.from_us, to_us = excluded.to_us`,
+			im.unit(l.Unit), l.Name, l.Post, l.Phone, wire.US(l.From), wire.US(l.To))
+	}
+	return im.err
+}
+
+// importer resolves references and keeps the first error.
+type importer struct {
+	t   *tx
+	err error
+}
+
+func (im *importer) exec(what, query string, args ...any) {
+	if im.err != nil {
+		return
+	}
+	if _, err := im.t.exec(query, args...); err != nil {
+		im.err = fmt.Errorf("%s: %w", what, err)
+	}
+}
+
+func (im *importer) id(zh, en, query string, args ...any) (id int64) {
+	if im.err != nil {
+		return 0
+	}
+	err := found(im.t.row(query, args...).Scan(&id), zh, en)
+	if fleet.CodeOf(err) == fleet.NotFound {
+		err = &fleet.Error{Code: fleet.Invalid, Text: zh, TextEN: en}
+	}
+	im.err = err
+	return id
+}
+
+func (im *importer) unit(code string) fleet.UnitID {
+	return fleet.UnitID(im.id(
+		fmt.Sprintf("找不到编号为 %q 的单位，请先在单位表中登记。", code),
+		fmt.Sprintf("There is no unit with code %q. Add it to the table of units first.", code),
+		`SELECT id FROM units WHERE code = ?`, code))
+}
+
+func (im *importer) unitOrNone(code string) fleet.UnitID {
+	if code == "" {
+		return 0
+	}
+	return im.unit(code)
+}
+
+func (im *importer) grid(code string, unit fleet.UnitID, number int) fleet.GridID {
+	if number == 0 {
+		return 0
+	}
+	return fleet.GridID(im.id(
+		fmt.Sprintf("单位 %q 没有第 %d 网格，请先登记网格。", code, number),
+		fmt.Sprintf("Unit %q has no grid %d. Add the grid first.", code, number),
+		`SELECT id FROM grids WHERE unit_id = ? AND number = ?`, unit, number))
+}
+
+func (im *importer) compound(code string, unit fleet.UnitID, name string) fleet.CompoundID {
+	if name == "" {
+		return 0
+	}
+	return fleet.CompoundID(im.id(
+		fmt.Sprintf("单位 %q 没有名为 %q 的小区，请先登记小区。", code, name),
+		fmt.Sprintf("Unit %q has no compound %q. Add the compound first.", code, name),
+		`SELECT id FROM compounds WHERE unit_id = ? AND name = ?`, unit, name))
+}
+
+// SetPointActive says from when p owes slots; the zero time says that it is
+// not installed.
+func (s *Store) SetPointActive(ctx context.Context, p fleet.PointID, from time.Time) error {
+	_, err := change(ctx, s, func(t *tx) (none, error) {
+		r, err := t.exec(`UPDATE points SET active_from_us = ? WHERE id = ?`, wire.US(from), p)
+		return none{}, affected(r, err, noPoint(p))
+	})
+	return err
+}

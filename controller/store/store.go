@@ -1,0 +1,226 @@
+// Package store keeps what the controller knows in SQLite: the registry,
+// devices, clips, programmes, signed documents, the journals of devices, the
+// ledger and the users. It alone speaks SQL; it knows fleet and wire and
+// nothing else of the controller.
+//
+// Files: one database in WAL mode beside its "-wal" and "-shm"; "<path>.lock"
+// holds the lock of the one process that has it open; "<path>.before-NNNN" is
+// the backup made before migrating to NNNN.
+//
+// All writes go through one goroutine, which commits everything that is
+// waiting in one transaction with synchronous=FULL: a method that changes
+// something returns after its change is on the disk, and many callers share
+// one fsync. The exception is what devices say about themselves (SaveHello,
+// SaveState, SetOffline): it is kept in memory, every reader sees it at once,
+// and it reaches the disk within Options.StateDelay; a crash loses it, and
+// the device says it again.
+//
+// A method whose context ends while it waits returns the context's error; its
+// change may or may not happen then. Errors that people are told about are
+// *fleet.Error. Every method is safe for concurrent use.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"gatecast/controller/fleet"
+	"gatecast/internal/wire"
+)
+
+// Options configures Open. The zero value is usable.
+type Options struct {
+	Logger     *slog.Logger     // nil discards
+	Clock      func() time.Time // of migrations and documents; nil means time.Now
+	Readers    int              // pooled read connections; 0 means 4
+	StateDelay time.Duration    // how long what devices say may wait for the disk; 0 means 1 s
+}
+
+// Store is an open database.
+type Store struct {
+	path   string
+	opts   Options
+	logger *slog.Logger
+	clock  func() time.Time
+
+	read   *sql.DB
+	write  *sql.DB
+	w      *writer
+	lock   io.Closer
+	states chan struct{} // wakes the goroutine that writes what devices said
+	wg     sync.WaitGroup
+	stop   context.CancelFunc
+
+	mu      sync.RWMutex
+	devices map[wire.DeviceID]*device // every device; the records of a cache of the table
+	active  map[fleet.PointID]wire.DeviceID
+	dirty   map[wire.DeviceID]struct{} // said something that is not on the disk
+
+	logsMu sync.Mutex
+	logs   map[logKey]*journal
+}
+
+// Open opens the database at path, creating and migrating it as needed. The
+// caller closes it. A database of a newer version, of another program or open
+// in another process is refused with a *fleet.Error and left untouched.
+func Open(ctx context.Context, path string, o Options) (*Store, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Readers < 1 {
+		o.Readers = 4
+	}
+	if o.StateDelay <= 0 {
+		o.StateDelay = time.Second
+	}
+	s := &Store{
+		path: path, opts: o, logger: o.Logger, clock: o.Clock,
+		states:  make(chan struct{}, 1),
+		devices: map[wire.DeviceID]*device{},
+		active:  map[fleet.PointID]wire.DeviceID{},
+		dirty:   map[wire.DeviceID]struct{}{},
+		logs:    map[logKey]*journal{},
+	}
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(err, s.closeFiles())
+	}
+	run, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.wg.Go(s.w.run)
+	s.wg.Go(func() { s.writeStates(run) })
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context) (err error) {
+	abs, err := filepath.Abs(s.path)
+	if err != nil {
+		return fmt.Errorf("opening database %q: %w", s.path, err)
+	}
+	s.path = abs
+	if s.lock, err = lockFile(abs + ".lock"); err != nil {
+		if errors.Is(err, errLocked) {
+			return &fleet.Error{
+				Code:   fleet.Conflict,
+				Text:   fmt.Sprintf("数据库 %s 正被另一个控制端使用，请先停止它，或换一个数据目录。", abs),
+				TextEN: fmt.Sprintf("Database %s is in use by another controller. Stop that one, or choose another data folder.", abs),
+				Err:    err,
+			}
+		}
+		return fmt.Errorf("locking database %q: %w", abs, err)
+	}
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	if s.write, err = sql.Open("sqlite", dsn(abs, "")); err != nil {
+		return fmt.Errorf("opening database %q: %w", abs, err)
+	}
+	s.write.SetMaxOpenConns(1)
+	conn, err := s.write.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("opening database %q: %w", abs, explain(err))
+	}
+	s.w = newWriter(conn, s.logger)
+	if s.read, err = sql.Open("sqlite", dsn(abs, "&_pragma=query_only(1)")); err != nil {
+		return fmt.Errorf("opening database %q: %w", abs, err)
+	}
+	s.read.SetMaxOpenConns(s.opts.Readers)
+	s.read.SetMaxIdleConns(s.opts.Readers)
+	return s.loadDevices(ctx)
+}
+
+// dsn names the file with the settings that every connection needs.
+func dsn(path, more string) string {
+	return "file:" + urlPath(path) + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)" + more
+}
+
+// Path returns the absolute path of the database file.
+func (s *Store) Path() string { return s.path }
+
+// Close writes what devices said last, waits for changes under way, and
+// closes the files. Methods called afterwards return an error.
+func (s *Store) Close() error {
+	s.stop()
+	s.w.close()
+	s.wg.Wait()
+	return s.closeFiles()
+}
+
+func (s *Store) closeFiles() error {
+	var errs []error
+	if s.w != nil {
+		errs = append(errs, s.w.conn.Close())
+	}
+	for _, db := range []*sql.DB{s.read, s.write} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("closing database %q: %w", s.path, err)
+	}
+	return nil
+}
+
+// Backup writes a compact copy of the database, as of one instant, to path,
+// which must not exist. On return it survives power loss.
+func (s *Store) Backup(ctx context.Context, path string) error {
+	return backup(ctx, s.read, path)
+}
+
+func backup(ctx context.Context, db *sql.DB, path string) error {
+	if _, err := os.Lstat(path); err == nil {
+		return &fleet.Error{
+			Code:   fleet.Conflict,
+			Text:   fmt.Sprintf("备份文件 %s 已经存在，请换一个名字。", path),
+			TextEN: fmt.Sprintf("Backup file %s exists already. Choose another name.", path),
+		}
+	}
+	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", path); err != nil {
+		return fmt.Errorf("writing backup %q: %w", path, explain(err))
+	}
+	return syncFile(path)
+}
+
+// Check verifies the whole database: pages, indexes, references and that the
+// daily sums equal the rows. It reads everything.
+func (s *Store) Check(ctx context.Context) error {
+	rows, err := s.read.QueryContext(ctx, "PRAGMA integrity_check(5)")
+	if err != nil {
+		return fmt.Errorf("checking database %q: %w", s.path, explain(err))
+	}
+	found, err := collect(rows, func(sc scanner) (string, error) {
+		var line string
+		err := sc.Scan(&line)
+		return line, err
+	})
+	if err != nil {
+		return fmt.Errorf("checking database %q: %w", s.path, explain(err))
+	}
+	if len(found) != 1 || found[0] != "ok" {
+		return fmt.Errorf("checking database %q: %q", s.path, found)
+	}
+	var dangling int
+	if err := s.read.QueryRowContext(ctx, "SELECT count(*) FROM pragma_foreign_key_check").Scan(&dangling); err != nil {
+		return fmt.Errorf("checking references of %q: %w", s.path, explain(err))
+	}
+	if dangling > 0 {
+		return fmt.Errorf("checking references of %q: %d rows refer to nothing", s.path, dangling)
+	}
+	return s.checkRollup(ctx)
+}
