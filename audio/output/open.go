@@ -26,8 +26,9 @@ type Options struct {
 	// KeepMixer leaves volume and switches alone: they are only read. Without
 	// it every play switches the card's playback path on.
 	KeepMixer bool
-	// Server is the sound server's address for the pulse sink; empty means
-	// the usual places ($PULSE_SERVER, then the run-time folder).
+	// Server is the pulse sink's server: addresses to try in order, separated
+	// by blanks, as in $PULSE_SERVER (see ServerFromEnv). Empty means the
+	// usual folders of this user and of the system.
 	Server string
 	// Program is the aplay to run; empty means the one on the PATH.
 	Program string
@@ -65,6 +66,12 @@ func Open(kind, device string, o Options) (Sink, error) {
 	}
 	o.Logger = o.Logger.With("component", "audio/output", "sink", kind)
 	switch kind {
+	case ALSA:
+		return openALSA(device, o)
+	case APlay:
+		return openAPlay(device, o)
+	case Pulse:
+		return openPulse(device, o)
 	case File:
 		return openFile(device, o)
 	}

@@ -8,6 +8,10 @@ import (
 	"gatecast/audio"
 )
 
+// patience is how long a device may consume nothing in the middle of a play
+// before it counts as stalled.
+const patience = 2 * time.Second
+
 // waitUntil returns nil at the instant at, at once when it has passed, or the
 // context's cause when ctx ends first. It is as exact as the runtime's timers,
 // about a millisecond.

@@ -1,0 +1,3 @@
+package alsa
+
+const valuePadding = 0

@@ -1,0 +1,5 @@
+//go:build !386
+
+package alsa
+
+const valuePadding = 4
