@@ -1,0 +1,216 @@
+package ledger
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"gatecast/controller/fleet"
+	"gatecast/internal/wire"
+)
+
+// Grace is how long after its end a slot waits for outcomes: devices report
+// within a minute, and one that lost its connection has time to come back.
+const Grace = 15 * time.Minute
+
+// enoughPct is the share of the planned sounding time that counts as played.
+const enoughPct = 80
+
+// DeviceView is what is known of the device that was to play a slot. The zero
+// value says that there was none.
+type DeviceView struct {
+	ID      wire.DeviceID
+	Bound   bool // a device was bound to the point before the slot ended
+	Gone    bool // it was replaced or revoked since: nothing more will come
+	Online  bool
+	HasPlan bool
+
+	// ReportedTo is the instant up to which all that the device wrote is
+	// committed, by its own count of records; zero if that is not known.
+	ReportedTo time.Time
+
+	// Outages are times at which it provably did not run.
+	Outages []Outage
+}
+
+// Outage is a time without a running agent.
+type Outage struct {
+	From, To time.Time
+	Reason   wire.Reason // power, or device where only the program had ended
+}
+
+// Decide settles one obligation by its evidence. It is a pure function of the
+// set of outcomes: order and repetition do not matter. The result's verdict
+// is one of
+//
+//	Due      it is too early: plays are missing, and End + Grace has not come
+//	Exempt   planned so, whatever the evidence
+//	Played   at least 80 % of the planned time sounded; grade B
+//	Pending  less, and what is missing may still be reported; grade D if the
+//	         device has a plan
+//	Doubt    less, and some plays ended without provable sound; grade D
+//	Partial  less, but some sounded; grade B
+//	Missed   nothing sounded, and nothing more will be reported
+//
+// Missed, Doubt and Partial carry the most telling reason. A device that is
+// merely offline is Pending for as long as it stays away.
+func Decide(o fleet.Obligation, outcomes []wire.Outcome, dev DeviceView, now time.Time) fleet.Settlement {
+	d := fleet.Settlement{
+		Point: o.Point, Day: o.Day, Slot: o.Slot, Verdict: fleet.Due, Device: dev.ID,
+	}
+	if o.Verdict == fleet.Exempt {
+		d.Verdict, d.Reason, d.Note, d.Demo, d.Device = fleet.Exempt, o.Reason, o.Note, o.Demo, ""
+		return d
+	}
+	t := tallyOf(outcomes)
+	d.PlaysOK, d.SoundMS, d.Demo = t.whole, t.soundMS, t.demo
+	all := o.Plays > 0 && len(t.plays) >= o.Plays
+	if !all && now.Before(o.End.Add(Grace)) {
+		return d
+	}
+	switch final := all || !dev.Bound || dev.Gone || dev.reported(o); {
+	case t.enough(o):
+		d.Verdict, d.Grade = fleet.Played, fleet.GradeB
+	case !final:
+		d.Verdict = fleet.Pending
+		if dev.HasPlan {
+			d.Grade = fleet.GradeD
+		}
+	case t.doubts > 0:
+		d.Verdict, d.Grade, d.Reason = fleet.Doubt, fleet.GradeD, t.reason(o, dev, true)
+	case t.soundMS > 0 || t.whole > 0:
+		d.Verdict, d.Grade, d.Reason = fleet.Partial, fleet.GradeB, t.reason(o, dev, false)
+	default:
+		d.Verdict, d.Reason = fleet.Missed, t.reason(o, dev, false)
+	}
+	return d
+}
+
+// reported reports whether everything that the device wrote about o is
+// committed. A play that begins just before the end lasts no longer than all
+// plays together; a minute is for late starts and for messages on the way.
+func (v DeviceView) reported(o fleet.Obligation) bool {
+	longest := min(time.Duration(o.PlannedMS)*time.Millisecond, 10*time.Minute)
+	return !v.ReportedTo.Before(o.End.Add(longest + time.Minute))
+}
+
+// tally is the evidence of one slot, each play counted once.
+type tally struct {
+	plays   map[wire.PlayID]wire.Outcome
+	whole   int
+	doubts  int
+	soundMS int64
+	demo    bool
+}
+
+func tallyOf(outcomes []wire.Outcome) tally {
+	t := tally{plays: map[wire.PlayID]wire.Outcome{}}
+	for _, o := range outcomes {
+		if old, ok := t.plays[o.Play]; !ok || stronger(o, old) {
+			t.plays[o.Play] = o
+		}
+	}
+	for _, o := range t.plays {
+		ms := sounded(o)
+		t.soundMS += ms
+		switch o.Result {
+		case wire.PlayPlayed:
+			t.whole++
+		case wire.PlayDoubt:
+			t.doubts++
+		}
+		t.demo = t.demo || o.Demo && ms > 0
+	}
+	return t
+}
+
+// sounded is the time that an outcome proves, never more than its clip.
+func sounded(o wire.Outcome) int64 {
+	switch o.Result {
+	case wire.PlayPlayed:
+		if o.ClipMS <= 0 {
+			return max(o.SoundMS, 0)
+		}
+		return o.ClipMS
+	case wire.PlayPartial:
+		return max(min(o.SoundMS, o.ClipMS), 0)
+	}
+	return 0
+}
+
+// strength orders what outcomes prove; results of later protocols prove nothing.
+var strength = map[wire.PlayResult]int{
+	wire.PlayPlayed: 4, wire.PlayPartial: 3, wire.PlayDoubt: 2, wire.PlayFailed: 1,
+}
+
+// stronger reports whether a proves more than b of the same play; between
+// equals the choice depends on their contents only.
+func stronger(a, b wire.Outcome) bool {
+	return cmp.Or(
+		cmp.Compare(strength[a.Result], strength[b.Result]),
+		cmp.Compare(sounded(a), sounded(b)),
+		cmp.Compare(telling(a.Reason), telling(b.Reason)),
+		cmp.Compare(a.StartedUS, b.StartedUS),
+	) > 0
+}
+
+func (t tally) enough(o fleet.Obligation) bool {
+	if o.PlannedMS > 0 {
+		return t.soundMS*100 >= o.PlannedMS*enoughPct
+	}
+	return o.Plays > 0 && t.whole*100 >= o.Plays*enoughPct
+}
+
+// reasons in the order in which they tell people what to do; an unknown
+// reason tells as much as ReasonOther.
+var reasons = []wire.Reason{
+	wire.ReasonOther, wire.ReasonOffline, wire.ReasonQuiet, wire.ReasonStopped, wire.ReasonPreempted, wire.ReasonYielded,
+	wire.ReasonNotInstalled, wire.ReasonClock, wire.ReasonPower, wire.ReasonDevice, wire.ReasonSilent, wire.ReasonClipMissing, wire.ReasonHash,
+}
+
+func telling(r wire.Reason) int { return max(slices.Index(reasons, r), 0) }
+
+// reason returns the reason of most plays that did not sound whole, the more
+// telling one between equals. "Other" counts only where there is nothing else.
+func (t tally) reason(o fleet.Obligation, dev DeviceView, doubt bool) wire.Reason {
+	votes := map[wire.Reason]int{}
+	for _, p := range t.plays {
+		switch {
+		case p.Result == wire.PlayPlayed || doubt && p.Result != wire.PlayDoubt:
+		case p.Reason != "":
+			votes[p.Reason]++
+		case p.Result == wire.PlayDoubt:
+			votes[wire.ReasonSilent]++
+		}
+	}
+	if n := o.Plays - len(t.plays); n > 0 && !doubt {
+		votes[dev.why(o)] += n
+	}
+	best := wire.ReasonOther
+	for r, n := range votes {
+		if telling(r) == 0 {
+			continue
+		}
+		if best == wire.ReasonOther || n > votes[best] || n == votes[best] && telling(r) > telling(best) {
+			best = r
+		}
+	}
+	return best
+}
+
+// why says what the evidence about the device itself tells of plays that it
+// never reported.
+func (v DeviceView) why(o fleet.Obligation) wire.Reason {
+	switch {
+	case !v.Bound:
+		return wire.ReasonNotInstalled
+	case v.Gone:
+		return wire.ReasonDevice
+	}
+	for _, out := range v.Outages {
+		if out.From.Before(o.End) && out.To.After(o.Start) {
+			return out.Reason
+		}
+	}
+	return wire.ReasonOther
+}
