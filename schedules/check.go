@@ -56,7 +56,7 @@ var (
 
 // need reports a missing value and returns whether there is one to check.
 func (c *checker) need(at, key string, present bool) bool {
-	if !present && c.good(at, key) {
+	if !present && !c.bad[at] && c.good(at, key) {
 		c.errs = append(c.errs, c.p.errorAt(at, RuleMissing, key))
 	}
 	return present
@@ -137,7 +137,7 @@ func (c *checker) programme() {
 		c.durationIn("daily_budget", p.DailyBudget, minEvery, MaxBudget)
 	}
 	if len(p.Slots) > 0 && c.good("", "targets") {
-		if c.lines("targets") {
+		if c.written("targets") {
 			c.targets("targets", &p.Targets)
 		} else {
 			c.need("", "targets", false)
@@ -151,8 +151,8 @@ func (c *checker) programme() {
 	c.examples()
 }
 
-// lines reports whether the key is there: in the file, or filled in by a form.
-func (c *checker) lines(key string) bool {
+// written reports whether the key is there: in the file, or filled in by a form.
+func (c *checker) written(key string) bool {
 	if c.p.lines != nil {
 		_, ok := c.p.lines[key]
 		return ok

@@ -145,38 +145,39 @@ func (c *checker) windows(at string, s *SlotRule) []placed {
 	if left == nil {
 		left = DayTypes()
 	}
-	var out []placed
-	add := func(key string, p Pattern, days []DayType) {
-		if p.Start == "" || !c.good(key, "start", "until", "duration") || !c.good(at, "start", "until", "duration") {
-			return
-		}
-		w, err := newWindow(p)
-		if err == nil {
-			out = append(out, placed{w, key, days})
-			return
-		}
-		where := key
-		switch err.rule {
-		case RuleNoWindow, RuleTwoWindows:
-		case RuleUntilStarts, RuleUntilBefore:
-			where += ".until"
-		default:
-			where += ".start"
-		}
-		c.fail(where, err.rule, err.args...)
-	}
-	labels := overrideLabels(at, len(s.Overrides))
 	for _, o := range s.Overrides {
 		left = slices.DeleteFunc(slices.Clone(left), func(t DayType) bool { return slices.Contains(o.Days, t) })
 	}
-	add(at, s.Pattern, left)
-	for i, o := range s.Overrides {
-		if o.Start == "" && o.Until == 0 && o.Duration == 0 && len(out) == 0 {
-			continue // it shares the window that is already reported
+	out, failed := c.place(nil, at, at, s.Pattern, left)
+	for i, key := range overrideLabels(at, len(s.Overrides)) {
+		o := s.Overrides[i]
+		if failed && o.Start == "" {
+			continue // the mistake is the slot's own and reported there
 		}
-		add(labels[i], s.Pattern.with(o.Pattern), o.Days)
+		out, _ = c.place(out, at, key, s.Pattern.with(o.Pattern), o.Days)
 	}
 	return out
+}
+
+// place appends the window of p, which is written at key within the slot at
+// slot, or reports why there is none.
+func (c *checker) place(to []placed, slot, key string, p Pattern, days []DayType) (_ []placed, failed bool) {
+	if p.Start == "" || !c.good(key, "start", "until", "duration") || !c.good(slot, "start", "until", "duration") {
+		return to, true
+	}
+	w, err := newWindow(p)
+	if err == nil {
+		return append(to, placed{w, key, days}), false
+	}
+	switch err.rule {
+	case RuleNoWindow, RuleTwoWindows:
+	case RuleUntilStarts, RuleUntilBefore:
+		key += ".until"
+	default:
+		key += ".start"
+	}
+	c.fail(key, err.rule, err.args...)
+	return to, true
 }
 
 // window checks what holds between the values of one window.

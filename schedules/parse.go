@@ -94,6 +94,10 @@ func (d *decoder) syntax(err error) *yaml.Node {
 		n.Line, _ = strconv.Atoi(m[1]) // digits only
 		text = text[len(m[0]):]
 	}
+	if strings.Contains(text, "alphabetic or numeric character") {
+		d.fail(n, "", RuleQuotes) // a cron expression taken for a YAML alias
+		return nil
+	}
 	d.fail(n, "", RuleSyntax, strings.TrimPrefix(text, "yaml: "))
 	return nil
 }

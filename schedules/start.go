@@ -1,7 +1,6 @@
 package schedules
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -32,45 +31,79 @@ var cronField = regexp.MustCompile(`^(\*|\?|\w{1,3}(-\w{1,3})?)(/\d{1,2})?(,(\*|
 // starBit is how cron marks a day field that restricts nothing.
 const starBit = 1 << 63
 
+// maxCron bounds an expression; listing every minute of an hour takes 170 bytes.
+const maxCron = 400
+
 // firstDay is where the search for a first start begins. Any day would do: the
 // search spans five years, so it meets a 29 February.
 var firstDay = Date{2001, time.January, 1}
 
+// cronPart is one of the six fields of a cron expression.
+type cronPart struct {
+	option cron.ParseOption
+	zh, en string
+	within string
+}
+
+// cronParts returns the fields in their order.
+func cronParts() []cronPart {
+	return []cronPart{
+		{cron.Second, "秒", "second", "0–59"},
+		{cron.Minute, "分", "minute", "0–59"},
+		{cron.Hour, "时", "hour", "0–23"},
+		{cron.Dom, "日", "day of the month", "1–31"},
+		{cron.Month, "月", "month", "1–12, JAN–DEC"},
+		{cron.Dow, "星期", "weekday", "0–6, SUN–SAT"},
+	}
+}
+
+// Text returns the name of the field in lang.
+func (p cronPart) Text(lang string) string {
+	if lang == "en" {
+		return p.en
+	}
+	return p.zh
+}
+
+// accepts reports whether field is what p may hold.
+func (p cronPart) accepts(field string) bool {
+	if !cronField.MatchString(field) || strings.Contains(field, "?") && (field != "?" || p.option != cron.Dom && p.option != cron.Dow) {
+		return false
+	}
+	_, err := cron.NewParser(p.option).Parse(field)
+	return err == nil
+}
+
 // parseStart checks a start expression: 07:30, or cron with five fields, or six
-// with the seconds first. The error is one of the rules of a start.
-func parseStart(expr string) (*start, error) {
-	bad := func(r Rule, args ...any) (*start, error) { return nil, &startError{r, append([]any{expr}, args...)} }
+// with the seconds first.
+func parseStart(expr string) (*start, *startError) {
+	bad := func(r Rule, args ...any) (*start, *startError) {
+		return nil, &startError{r, append([]any{shorten(expr)}, args...)}
+	}
 	if t, err := ParseTimeOfDay(expr); err == nil && t < dayLength {
 		s := int(time.Duration(t) / time.Second)
 		return parseStart(fmt.Sprintf("%d %d %d * * *", s%60, s/60%60, s/3600))
 	}
-	upper := strings.ToUpper(strings.TrimSpace(expr))
-	switch {
+	fields := strings.Fields(expr)
+	switch upper := strings.ToUpper(strings.TrimSpace(expr)); {
 	case strings.HasPrefix(upper, "TZ=") || strings.HasPrefix(upper, "CRON_TZ="):
 		return bad(RuleCronZone)
 	case strings.HasPrefix(upper, "@"):
 		return bad(RuleCronEvery)
-	case len(expr) > 200:
-		return bad(RuleCron, "expression too long")
+	case len(fields) != 5 && len(fields) != 6 || len(expr) > maxCron:
+		return bad(RuleCron)
 	}
-	fields := strings.Fields(expr)
-	if len(fields) != 5 && len(fields) != 6 {
-		return bad(RuleCron, strconv.Itoa(len(fields))+" fields")
-	}
-	for i, f := range fields {
-		day := i - (len(fields) - 5) // 2 and 4 are the day fields
-		if !cronField.MatchString(f) || strings.Contains(f, "?") && (f != "?" || day != 2 && day != 4) {
-			return bad(RuleCron, strconv.Quote(f))
+	parts := cronParts()[6-len(fields):]
+	for i, p := range parts {
+		if !p.accepts(fields[i]) {
+			return bad(RuleCronField, p, fields[i], p.within)
 		}
 	}
 	parser := cron.NewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow)
 	schedule, err := parser.Parse(expr)
-	if err != nil {
-		return bad(RuleCron, err.Error())
-	}
 	spec, ok := schedule.(*cron.SpecSchedule)
-	if !ok {
-		return bad(RuleCron, "not a calendar expression")
+	if err != nil || !ok {
+		return bad(RuleCron) // not reached: every field was accepted
 	}
 	if spec.Dom&starBit == 0 && spec.Dow&starBit == 0 {
 		return bad(RuleCronDays)
@@ -120,13 +153,4 @@ func (s *start) on(d Date) []TimeOfDay {
 // fields restricts, so a day has to satisfy both.
 func (s *start) hits(d Date) bool {
 	return s.spec.Month&(1<<d.Month) != 0 && s.spec.Dom&(1<<d.Day) != 0 && s.spec.Dow&(1<<d.Weekday()) != 0
-}
-
-// asStartError returns the rule and arguments of an error of parseStart.
-func asStartError(err error) (Rule, []any) {
-	var se *startError
-	if errors.As(err, &se) {
-		return se.rule, se.args
-	}
-	return RuleCron, []any{"", err.Error()}
 }

@@ -10,6 +10,7 @@ const (
 	RuleSize       Rule = "file_size"
 	RuleEncoding   Rule = "encoding"
 	RuleSyntax     Rule = "yaml_syntax"
+	RuleQuotes     Rule = "needs_quotes"
 	RuleEmpty      Rule = "empty_file"
 	RuleOneFile    Rule = "one_document"
 	RuleAlias      Rule = "no_alias"
@@ -47,6 +48,7 @@ const (
 // The rules of a start.
 const (
 	RuleCron      Rule = "cron_syntax"
+	RuleCronField Rule = "cron_field"
 	RuleCronZone  Rule = "cron_zone"
 	RuleCronEvery Rule = "cron_descriptor"
 	RuleCronDays  Rule = "cron_both_days"
@@ -101,6 +103,7 @@ var ruleTexts = map[Rule]ruleText{
 	RuleSize:       {"文件超过 %s，请拆成几个方案", "the file is larger than %s; split it into several programmes"},
 	RuleEncoding:   {"文件不是 UTF-8 编码，请在编辑器里另存为 UTF-8", "the file is not UTF-8 text; save it as UTF-8"},
 	RuleSyntax:     {"YAML 写法有误：%s", "invalid YAML: %s"},
+	RuleQuotes:     {"以 * 或 & 开头的内容要加引号，例如 start: \"*/30 8 * * *\"", "a value that begins with * or & needs quotes, as in start: \"*/30 8 * * *\""},
 	RuleEmpty:      {"文件里没有方案", "the file holds no programme"},
 	RuleOneFile:    {"一个文件只能写一个方案，请去掉 --- 之后的内容", "a file holds one programme; remove what follows ---"},
 	RuleAlias:      {"不支持 YAML 的锚点和引用（& * <<），请把内容直接写出来", "YAML anchors and aliases (& * <<) are not supported; write the value out"},
@@ -131,7 +134,8 @@ var ruleTexts = map[Rule]ruleText{
 	RuleRepeated:  {"“%s” 写了不止一次", "%q is listed more than once"},
 	RuleZone:      {"没有 “%s” 这个时区，应写成 Asia/Shanghai 这样的名字", "no time zone is called %q; write a name such as Asia/Shanghai"},
 
-	RuleCron:      {"开始时间 “%s” 看不懂：应写成 07:30，或 cron 的五项（分 时 日 月 星期），前面可加一项秒；%s", "start %q is not understood: write 07:30, or the five cron fields (minute hour day month weekday), with seconds before them if wanted; %s"},
+	RuleCron:      {"开始时间 “%s” 看不懂：应写成 07:30，或 cron 的五项（分 时 日 月 星期），前面可加一项秒", "start %q is not understood: write 07:30, or the five cron fields (minute hour day month weekday), with the seconds before them if wanted"},
+	RuleCronField: {"开始时间 “%s” 的%s “%s” 不对，应在 %s 之内", "in start %q the %s %q is not within %s"},
 	RuleCronZone:  {"开始时间 “%s” 不能带时区（TZ=），时区写在方案的 zone 里", "start %q must not carry a time zone (TZ=); the programme's zone applies"},
 	RuleCronEvery: {"开始时间 “%s” 不能用 @every 之类的写法；每天几点响请写清楚，间隔写在 every 里", "start %q must not use @every or another @ word; write the time of day, and the interval in every"},
 	RuleCronDays:  {"开始时间 “%s” 同时限定了日和星期，cron 会当成“或”；请只限定一个", "start %q restricts both the day of the month and the weekday, which cron reads as either; restrict one of them"},
@@ -155,7 +159,7 @@ var ruleTexts = map[Rule]ruleText{
 	RuleOverrideEmpty:  {"除了 days 什么也没改", "it changes nothing besides naming days"},
 	RuleRuleTimes:      {"请写 all_day: true 或 times，二者选一", "write either all_day: true or times"},
 	RuleMiddayReason:   {"小区门口不守午间静默要写 reason（依据）", "switching the midday rest off for gates needs a reason"},
-	RuleInsideQuiet:    {"时段 %s 总是落在%s里，永远不会出声；请改时间", "the slot at %s always falls into %s and would never sound; move it"},
+	RuleInsideQuiet:    {"时段 %s 每次都碰到%s，整段免播，永远不会出声；请改时间", "the slot at %s always touches %s and would never sound; move it"},
 	RuleReason:         {"时段 %s 落在宜静时段 %s；确需播放请写 reason（理由），否则请改时间", "the slot at %s is in the soft quiet hours %s; give a reason or move it"},
 	RuleReasonWeekends: {"时段 %s 在休息日、法定节假日落在宜静时段 %s；请用 overrides 推迟、用 days 去掉这些日子，或写 reason（理由）", "on rest days and holidays the slot at %s is in the soft quiet hours %s; move it with overrides, leave those days out with days, or give a reason"},
 
@@ -169,7 +173,7 @@ var ruleTexts = map[Rule]ruleText{
 	RuleSoundsIntoRule: {"%s %s 的最后一条要响到 %s，压到%s；请把时段提前或换短一些的素材", "on %s at %s the last play would sound until %s, into %s; start earlier or take a shorter clip"},
 	RuleBudget:         {"%s 在 %s 等 %s 个点要出声 %s，超过每日上限 %s", "on %s point %s (%s points in all) would sound for %s, over the daily limit of %s"},
 	RuleYearUnknown:    {"%s 年的放假安排还没有录入，暂按周一至周五为工作日计算", "the public holidays of %s are not known yet; Monday to Friday count as workdays"},
-	RulePartlyQuiet:    {"时段 %s 有一部分落在%s里，那些会免播：%s", "some of the slot at %s falls into %s and will be silenced: %s"},
+	RulePartlyQuiet:    {"时段 %s 有时碰到%s，那几次整段免播：%s", "the slot at %s sometimes touches %s and is silent then: %s"},
 }
 
 // Rules returns every rule code in alphabetical order.

@@ -14,8 +14,7 @@ type window struct {
 func newWindow(p Pattern) (*window, *startError) {
 	s, err := parseStart(p.Start)
 	if err != nil {
-		rule, args := asStartError(err)
-		return nil, &startError{rule, args}
+		return nil, err
 	}
 	w := &window{Pattern: p, start: s, length: TimeOfDay(p.Duration)}
 	switch {
