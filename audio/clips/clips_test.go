@@ -113,7 +113,7 @@ func TestClipsMatchTheirTexts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			const padding = 500 * time.Millisecond
+			const padding = 200 * time.Millisecond
 			if d := c.Duration - info.Duration - padding; d < -300*time.Millisecond || d > 300*time.Millisecond {
 				t.Fatalf("the clip lasts %v, the text %v and %v of padding", c.Duration, info.Duration, padding)
 			}

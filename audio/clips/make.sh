@@ -11,7 +11,7 @@ t=$(mktemp -d)
 trap 'rm -rf "$t"' EXIT
 while IFS="$(printf '\t')" read -r name text; do
 	espeak-ng -v cmn-latn-pinyin -s 150 -w "$t/raw.wav" "$text"
-	# 3 dB of headroom for the coder, a breath of silence at both ends.
-	sox -D "$t/raw.wav" "$t/$name.wav" norm -3 pad 0.2 0.3
+	# 3 dB of headroom for the coder; the voice itself ends with a breath of silence.
+	sox -D "$t/raw.wav" "$t/$name.wav" norm -3 pad 0.2 0
 	lame --quiet -m m -b 32 --resample 22.05 -q 0 "$t/$name.wav" "$name.mp3"
 done <texts.tsv

@@ -74,9 +74,11 @@ func FLAC(p *audio.PCM) ([]byte, error) {
 			Header: frame.Header{
 				HasFixedBlockSize: true,
 				BlockSize:         uint16(end - at),
-				SampleRate:        uint32(p.Rate),
-				Channels:          frame.Channels(ch - 1),
-				BitsPerSample:     bits,
+				// 0 refers to the file's header (RFC 9639 §9.1.2). The library
+				// that devices read with logs a line at every frame that says 24 kHz.
+				SampleRate:    0,
+				Channels:      frame.Channels(ch - 1),
+				BitsPerSample: bits,
 			},
 		}
 		for c := range ch {
