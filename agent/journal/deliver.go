@@ -1,0 +1,195 @@
+package journal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+
+	"gatecast/internal/wire"
+)
+
+// Batch returns the next records that are not acked, of one log and in order,
+// as the exact bytes that were hashed: those of retired logs first, and in a
+// log those that an ack called missing. At most max records and maxBytes
+// bytes, but always one if any is pending. An empty batch means that nothing
+// is pending. Until an ack arrives it returns the same records again.
+func (j *Journal) Batch(max, maxBytes int) (wire.Batch, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, c := range j.logs {
+		records, err := j.pendingOf(c, max, maxBytes)
+		if err != nil || len(records) > 0 {
+			return wire.Batch{Log: c.id, Records: records}, err
+		}
+	}
+	return wire.Batch{Log: j.current().id}, nil
+}
+
+// Pending is Batch for the current log alone.
+func (j *Journal) Pending(max, maxBytes int) ([]json.RawMessage, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.pendingOf(j.current(), max, maxBytes)
+}
+
+func (j *Journal) pendingLocked() bool {
+	for _, c := range j.logs {
+		if c.acked < c.last || len(c.again) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (j *Journal) pendingOf(c *chain, max, maxBytes int) ([]json.RawMessage, error) {
+	var out []json.RawMessage
+	bytes := 0
+	for _, s := range c.segs {
+		var f *os.File
+		for i, p := range s.recs {
+			seq := s.first + wire.Seq(i)
+			if p.size == 0 || !c.pending(seq) {
+				continue
+			}
+			if len(out) > 0 && (len(out) >= max || bytes+int(p.size) > maxBytes) {
+				return out, closeFile(f)
+			}
+			if f == nil {
+				var err error
+				if f, err = os.Open(s.path); err != nil {
+					return out, fmt.Errorf("reading journal: %w", err)
+				}
+			}
+			raw := make([]byte, p.size)
+			if _, err := f.ReadAt(raw, int64(p.off)); err != nil {
+				return out, errors.Join(fmt.Errorf("reading record %d: %w", seq, err), closeFile(f))
+			}
+			out, bytes = append(out, raw), bytes+len(raw)
+		}
+		if err := closeFile(f); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+func closeFile(f *os.File) error {
+	if f == nil {
+		return nil
+	}
+	return f.Close()
+}
+
+// pending reports whether seq is still to be delivered.
+func (c *chain) pending(seq wire.Seq) bool {
+	if seq > c.acked {
+		return true
+	}
+	return slices.ContainsFunc(c.again, func(r wire.SeqRange) bool { return r.First <= seq && seq <= r.Last })
+}
+
+// Ack takes what the controller has committed. Missing records are sent
+// again, and so is everything above an Upto that is lower than before: the
+// controller was restored from a backup. Records asked for that are no longer
+// kept are answered by a gap record. An ack for a log that is not here is
+// ignored; one above the last record is ErrAhead and changes nothing.
+func (j *Journal) Ack(a wire.Ack) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	c := j.chain(a.Log)
+	if c == nil || j.closed {
+		return nil
+	}
+	if a.Upto > c.last {
+		return fmt.Errorf("%w: log %s has %d records, ack names %d", ErrAhead, c.id, c.last, a.Upto)
+	}
+	c.acked = a.Upto
+	c.again = c.again[:0]
+	for _, m := range a.Missing {
+		if m.Last = min(m.Last, a.Upto); m.First >= 1 && m.First <= m.Last {
+			c.again = append(c.again, m)
+		}
+	}
+	err := j.answerAged(c)
+	if j.pendingLocked() {
+		j.signal()
+	} else if c != j.current() {
+		err = errors.Join(err, j.saveAcks()) // no later frame will carry it
+	}
+	return err
+}
+
+// answerAged reports records of c that are wanted but were dropped.
+func (j *Journal) answerAged(c *chain) error {
+	if len(c.segs) == 0 {
+		return nil
+	}
+	held := c.segs[0].first
+	wanted := held
+	if c.acked+1 < wanted {
+		wanted = c.acked + 1
+	}
+	for _, r := range c.again {
+		wanted = min(wanted, r.First)
+	}
+	if wanted >= held {
+		return nil
+	}
+	g := wire.Gap{Log: c.id, First: wanted, Last: held - 1, Why: whyAged}
+	if len(j.unreported([]wire.Gap{g})) == 0 {
+		return nil
+	}
+	return j.report(g)
+}
+
+// Scan calls see with every record of every log, oldest first, until see
+// returns an error, which Scan returns. Records appended meanwhile are not
+// seen. The record and its bytes may be kept.
+func (j *Journal) Scan(see func(wire.Record) error) error {
+	j.mu.Lock()
+	var segs []segment
+	for _, c := range j.logs {
+		for _, s := range c.segs {
+			segs = append(segs, *s)
+		}
+	}
+	j.mu.Unlock()
+	for i := range segs {
+		if err := segs[i].scan(see); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *segment) scan(see func(wire.Record) error) error {
+	f, err := os.Open(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // dropped since
+	}
+	if err != nil {
+		return fmt.Errorf("scanning journal: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, s.size))
+	if err != nil {
+		return fmt.Errorf("scanning journal: %w", err)
+	}
+	for i, p := range s.recs {
+		if p.size == 0 {
+			continue
+		}
+		var r wire.Record
+		if err := json.Unmarshal(data[p.off:p.off+p.size], &r); err != nil {
+			return fmt.Errorf("scanning record %d of log %s: %w", s.first+wire.Seq(i), s.log, err)
+		}
+		if err := see(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}

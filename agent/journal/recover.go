@@ -1,0 +1,311 @@
+package journal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"gatecast/agent/walltime"
+	"gatecast/internal/durable"
+	"gatecast/internal/wire"
+)
+
+// Why records are missing, as Gap.Why says it.
+const (
+	whyCorrupt = "corrupt" // the card does not give them back as written
+	whyFull    = "full"    // dropped for space before they were acked
+	whyAged    = "aged"    // acked, dropped, and asked for again
+	whySync    = "sync"    // the disk did not confirm them; they do not count
+)
+
+const (
+	lockName = "lock"
+	acksName = "acks.json"
+)
+
+// recover reads the folder and makes the journal ready to append.
+func (j *Journal) recover() error {
+	if err := durable.MkdirAll(j.dir, 0o700); err != nil {
+		return err
+	}
+	if err := j.takeLock(); err != nil {
+		return err
+	}
+	if _, err := durable.Clean(j.dir); err != nil {
+		return err
+	}
+	if err := j.list(); err != nil {
+		return err
+	}
+	lost, tail, err := j.readAll()
+	if err != nil {
+		return err
+	}
+	lost = j.unreported(lost)
+	if len(j.logs) == 0 {
+		return j.begin()
+	}
+	if slices.ContainsFunc(lost, func(g wire.Gap) bool { return g.Log == j.current().id }) {
+		err = j.begin()
+	} else {
+		err = j.reopen(tail)
+	}
+	if err != nil {
+		return err
+	}
+	for _, g := range lost {
+		j.log.Error("records lost from the journal", "log", g.Log, "first", g.First, "last", g.Last, "why", g.Why)
+	}
+	j.owed = append(j.owed, lost...)
+	if err := j.renew(); err != nil {
+		return err
+	}
+	return j.bound(0)
+}
+
+// takeLock keeps a second process out: two writers would break the chain, and
+// two players would play twice.
+func (j *Journal) takeLock() error {
+	f, err := os.OpenFile(filepath.Join(j.dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	j.lock = f
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return ErrInUse
+		}
+		return fmt.Errorf("locking: %w", err)
+	}
+	return nil
+}
+
+// list groups the segments of the folder into logs.
+func (j *Journal) list() error {
+	entries, err := os.ReadDir(j.dir)
+	if err != nil {
+		return err
+	}
+	byEpoch := make(map[uint64]*chain)
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".seg") {
+			continue
+		}
+		s, err := parseName(filepath.Join(j.dir, e.Name()))
+		if err != nil {
+			j.log.Warn("foreign file in the journal ignored", "err", err)
+			continue
+		}
+		c := byEpoch[s.epoch]
+		if c == nil {
+			c = &chain{id: s.log, epoch: s.epoch}
+			byEpoch[s.epoch] = c
+			j.logs = append(j.logs, c)
+		}
+		if c.id != s.log {
+			return fmt.Errorf("segments %q and %q claim the same place: move one of them away", segmentName(c.epoch, c.id, s.first), e.Name())
+		}
+		c.segs = append(c.segs, s) // in order: names sort by epoch and number
+	}
+	slices.SortFunc(j.logs, func(a, b *chain) int { return int(int64(a.epoch) - int64(b.epoch)) })
+	for _, c := range j.logs {
+		slices.SortFunc(c.segs, func(a, b *segment) int { return int(int64(a.first) - int64(b.first)) })
+	}
+	return nil
+}
+
+// readAll scans every segment. It returns what cannot be read, and what it
+// found in the newest segment.
+func (j *Journal) readAll() (lost []wire.Gap, tail found, err error) {
+	for i, c := range j.logs {
+		c.last = c.segs[0].first - 1
+		for k, s := range c.segs {
+			data, err := os.ReadFile(s.path)
+			if err != nil {
+				return nil, tail, err
+			}
+			newest := i == len(j.logs)-1 && k == len(c.segs)-1
+			tail = s.read(data, c.hash, newest, j.note)
+			if k+1 < len(c.segs) {
+				if next := c.segs[k+1].first; s.last()+1 < next {
+					tail.lost = append(tail.lost, wire.SeqRange{First: s.last() + 1, Last: next - 1})
+					tail.hash = ""
+				}
+			}
+			for _, r := range tail.lost {
+				lost = append(lost, wire.Gap{Log: c.id, First: r.First, Last: r.Last, Why: whyCorrupt})
+			}
+			j.healed += tail.healed
+			c.last, c.hash = max(c.last, s.last()), tail.hash
+			if tail.frames > 0 {
+				c.acked = tail.acked // the newest frame knows best: a rewind lowers it
+			}
+		}
+		c.written = c.acked
+	}
+	if j.healed > 0 {
+		j.log.Warn("journal damage healed", "places", j.healed)
+	}
+	j.applyGaps()
+	return lost, tail, j.loadAcks()
+}
+
+// note remembers the gaps that were reported before.
+func (j *Journal) note(e envelope, payload []byte) {
+	if e.Kind != wire.RecordGap {
+		return
+	}
+	var r wire.Record
+	var g wire.Gap
+	if json.Unmarshal(payload, &r) == nil && json.Unmarshal(r.Body, &g) == nil {
+		j.reported = append(j.reported, g)
+	}
+}
+
+// applyGaps takes out what a gap record declared void: a record whose sync
+// failed, and segments whose removal a crash interrupted.
+func (j *Journal) applyGaps() {
+	for _, g := range j.reported {
+		c := j.chain(g.Log)
+		if c == nil {
+			continue
+		}
+		switch g.Why {
+		case whySync:
+			for _, s := range c.segs {
+				if s.last() >= g.First {
+					s.recs = s.recs[:max(0, int(g.First)-int(s.first))]
+				}
+			}
+			c.last = min(c.last, g.First-1)
+			c.acked = min(c.acked, c.last)
+		case whyFull:
+			for len(c.segs) > 1 && c.segs[0].last() <= g.Last {
+				j.remove(c, 0)
+			}
+		}
+	}
+}
+
+// unreported drops from lost what a gap record names already, and what
+// nothing is lost with because a failed sync had voided it.
+func (j *Journal) unreported(lost []wire.Gap) []wire.Gap {
+	return slices.DeleteFunc(lost, func(l wire.Gap) bool {
+		return slices.ContainsFunc(j.reported, func(g wire.Gap) bool {
+			return g.Log == l.Log && (g.First <= l.First && l.Last <= g.Last || g.Why == whySync && g.First <= l.First)
+		})
+	})
+}
+
+// reopen continues in the newest segment, after cutting off what was never
+// finished.
+func (j *Journal) reopen(tail found) error {
+	c := j.current()
+	s := c.segs[len(c.segs)-1]
+	f, err := j.o.open(s.path)
+	if err != nil {
+		return err
+	}
+	j.f = f
+	if tail.unended {
+		if _, err := f.WriteAt(endMark[:], s.size-markSize); err != nil {
+			return fmt.Errorf("mending the last record: %w", err)
+		}
+	}
+	// Also without torn bytes: zeros behind the end would hide a later tear.
+	if err := f.Truncate(s.size); err != nil {
+		return fmt.Errorf("cutting a torn tail: %w", err)
+	}
+	// The last record may have reached only the cache of a killed process.
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("syncing the newest segment: %w", err)
+	}
+	if tail.torn > 0 {
+		j.truncated = tail.torn
+		j.log.Warn("torn record cut off", "log", c.id, "bytes", tail.torn, "last", c.last)
+	}
+	return reserve(f, j.o.SegmentBytes)
+}
+
+// report appends a gap record.
+func (j *Journal) report(g wire.Gap) error { return j.reportBy(j.put, g) }
+
+// reportBy is report with the way to write.
+func (j *Journal) reportBy(put func(wire.RecordKind, walltime.Stamp, json.RawMessage) (wire.Seq, error), g wire.Gap) error {
+	body, err := json.Marshal(g)
+	if err != nil {
+		return fmt.Errorf("encoding gap: %w", err)
+	}
+	if _, err := put(wire.RecordGap, j.o.Now(), body); err != nil {
+		return err
+	}
+	j.reported = append(j.reported, g)
+	return nil
+}
+
+func (j *Journal) chain(log wire.LogID) *chain {
+	for _, c := range j.logs {
+		if c.id == log {
+			return c
+		}
+	}
+	return nil
+}
+
+// position is a log's entry in acks.json.
+type position struct {
+	Last  wire.Seq `json:"last"`
+	Acked wire.Seq `json:"acked"`
+}
+
+// loadAcks takes the positions of the last orderly stop where no later frame
+// knows better.
+func (j *Journal) loadAcks() error {
+	data, err := os.ReadFile(filepath.Join(j.dir, acksName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var saved map[wire.LogID]position
+	if json.Unmarshal(data, &saved) != nil {
+		j.log.Warn("ack positions unreadable: records are sent again")
+		return nil
+	}
+	for _, c := range j.logs {
+		if p, ok := saved[c.id]; ok && p.Last == c.last && p.Acked <= c.last {
+			c.acked, c.written = p.Acked, p.Acked
+		}
+	}
+	return nil
+}
+
+// saveAcks writes the positions if any is not on disk yet.
+func (j *Journal) saveAcks() error {
+	if !slices.ContainsFunc(j.logs, func(c *chain) bool { return c.acked != c.written }) {
+		return nil
+	}
+	saved := make(map[wire.LogID]position, len(j.logs))
+	for _, c := range j.logs {
+		saved[c.id] = position{Last: c.last, Acked: c.acked}
+	}
+	data, err := json.Marshal(saved)
+	if err != nil {
+		return err
+	}
+	if err := durable.WriteFile(filepath.Join(j.dir, acksName), data, 0o600); err != nil {
+		return err
+	}
+	for _, c := range j.logs {
+		c.written = c.acked
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package walltime
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// kernel is the real machine.
+type kernel struct{ bootID string }
+
+var _ KernelClock = kernel{}
+
+func newKernel() (kernel, error) {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return kernel{}, fmt.Errorf("reading boot id: %w", err)
+	}
+	return kernel{strings.TrimSpace(string(id))}, nil
+}
+
+func (k kernel) BootID() string { return k.bootID }
+
+// SinceBoot reads CLOCK_BOOTTIME, and CLOCK_MONOTONIC on a kernel without it.
+func (k kernel) SinceBoot() time.Duration {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts) != nil {
+		_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // exists on every Linux
+	}
+	return time.Duration(ts.Nano())
+}
+
+func (k kernel) Wall() time.Time { return time.Now().Round(0) }
+
+// Synchronised asks adjtimex without changing anything.
+func (k kernel) Synchronised() (bool, time.Duration) {
+	var t unix.Timex
+	state, err := unix.Adjtimex(&t)
+	if err != nil || state == unix.TIME_ERROR || t.Status&unix.STA_UNSYNC != 0 {
+		return false, 0
+	}
+	return true, time.Duration(t.Maxerror) * time.Microsecond
+}
+
+// Battery reports whether the kernel set its clock from a real-time clock at
+// boot (hctosys). A board without one shows none here.
+func (k kernel) Battery() bool {
+	flags, err := filepath.Glob("/sys/class/rtc/rtc*/hctosys")
+	if err != nil {
+		return false
+	}
+	for _, name := range flags {
+		if v, err := os.ReadFile(name); err == nil && strings.TrimSpace(string(v)) == "1" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,87 @@
+package walltime
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"gatecast/internal/durable"
+	"gatecast/internal/wire"
+)
+
+const fileName = "walltime.json"
+
+// saved is the file. The offset is good only within the boot it names.
+type saved struct {
+	FloorUS    int64          `json:"floor_us"`
+	EvidenceUS int64          `json:"evidence_us"`
+	BootID     string         `json:"boot_id,omitempty"`
+	OffsetUS   int64          `json:"offset_us,omitempty"` // since 1970, minus time since boot
+	MonoUS     int64          `json:"mono_us,omitempty"`   // since boot, when ErrUS held
+	ErrUS      int64          `json:"err_us,omitempty"`
+	Level      wire.TimeLevel `json:"level,omitempty"`
+}
+
+// load reads the file; absent or unreadable content is the zero value.
+func load(path string) (saved, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return saved{}, nil
+	}
+	if err != nil {
+		return saved{}, err
+	}
+	var s saved
+	if json.Unmarshal(data, &s) != nil || s.FloorUS < 0 || s.EvidenceUS < 0 {
+		return saved{}, nil
+	}
+	return s, nil
+}
+
+// Persist raises the floor to what has certainly passed and writes it. On
+// return it survives loss of power.
+func (c *Clock) Persist() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.write(c.kernel.SinceBoot())
+}
+
+// persistLocked is Persist for callers that have nobody to tell.
+func (c *Clock) persistLocked(boot time.Duration) {
+	if err := c.write(boot); err != nil {
+		c.log.Warn("persisting time", "err", err)
+	}
+}
+
+func (c *Clock) write(boot time.Duration) error {
+	if c.level > wire.T0 {
+		// The error bound is taken off: the floor must have passed in truth.
+		if passed := c.wallAt(boot).Add(-c.errAt(boot)); passed.After(c.floor) {
+			c.floor, c.floorAt = passed, boot
+		}
+	} else if passed := boot - c.floorAt; passed > time.Minute && !c.floor.IsZero() {
+		// Nothing is trusted, but this much time has gone by since the floor.
+		c.floor, c.floorAt = c.floor.Add(passed/1000*999), boot
+		c.holdFloor(boot)
+	}
+	s := saved{FloorUS: wire.US(c.floor), EvidenceUS: wire.US(c.evidence)}
+	if c.level > wire.T0 {
+		s.BootID, s.Level = c.bootID, c.level
+		s.OffsetUS, s.MonoUS, s.ErrUS = c.offset.Microseconds(), c.asOf.Microseconds(), c.err.Microseconds()
+	}
+	if s == c.saved {
+		return nil
+	}
+	data, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("encoding time: %w", err)
+	}
+	if err := durable.WriteFile(c.path, data, 0o600); err != nil {
+		return err
+	}
+	c.saved = s
+	return nil
+}

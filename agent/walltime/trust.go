@@ -1,0 +1,144 @@
+package walltime
+
+import (
+	"context"
+	"time"
+
+	"gatecast/internal/wire"
+)
+
+// Trust takes the controller's signed answer, answerUS, to a nonce that was
+// sent rtt ago. The answer was true at some instant within rtt, so the middle
+// is taken and half of it is the error. The level becomes at least T1; while
+// the kernel is synchronised its time goes on. An answer below the floor is
+// ignored: it is a replay, or a controller with a wrong clock.
+func (c *Clock) Trust(answerUS int64, rtt time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	rtt = max(0, rtt)
+	boot := c.kernel.SinceBoot()
+	answer := wire.FromUS(answerUS)
+	if answer.Before(c.floor.Add(-slack)) {
+		c.log.Warn("time answer below the floor ignored", "answer", answer, "floor", c.floor)
+		return
+	}
+	c.evidence = latest(c.evidence, answer)
+	wall := answer.Add(rtt / 2)
+	if c.level == wire.T2 {
+		if off := wall.Sub(c.wallAt(boot)); off.Abs() > slack {
+			c.log.Warn("controller and time service disagree", "difference", off)
+		}
+		return
+	}
+	// An answer that is no better than what is held would only add jitter.
+	if c.level == wire.T1 && rtt/2 >= c.errAt(boot) && wall.Sub(c.wallAt(boot)).Abs() <= rtt/2+c.errAt(boot) {
+		return
+	}
+	c.set(boot, wall, wire.T1, rtt/2)
+	c.persistLocked(boot)
+}
+
+// RaiseFloor takes the issue date of a document whose signature was verified.
+// At T0 the clock is moved up to it. Trusted time that it proves slow by more
+// than a minute is trusted no longer.
+func (c *Clock) RaiseFloor(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	boot := c.kernel.SinceBoot()
+	c.evidence = latest(c.evidence, t)
+	now := c.wallAt(boot)
+	if c.level > wire.T0 && t.After(now) {
+		if t.Sub(now) <= slack {
+			t = now
+		} else {
+			c.log.Warn("a document is newer than the clock: time is not trusted until the next answer", "issued", t, "clock", now)
+			c.change(0, wire.T0)
+		}
+	}
+	if t.After(c.floor) {
+		c.floor, c.floorAt = t, boot
+	}
+	c.holdFloor(boot)
+}
+
+// Run follows the kernel's clock once a second and persists the floor hourly,
+// until ctx ends; then it persists once more. It is called once.
+func (c *Clock) Run(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	written := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			if err := c.Persist(); err != nil {
+				c.log.Warn("persisting time", "err", err)
+			}
+			return
+		case <-tick.C:
+		}
+		c.poll()
+		if time.Since(written) >= persistEvery {
+			written = time.Now()
+			if err := c.Persist(); err != nil {
+				c.log.Warn("persisting time", "err", err)
+			}
+		}
+	}
+}
+
+// poll compares the kernel's clock with this one.
+func (c *Clock) poll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	boot := c.kernel.SinceBoot()
+	before := c.level
+	c.follow(boot)
+	if before == wire.T0 && c.level > wire.T0 {
+		c.persistLocked(boot)
+	}
+}
+
+// follow takes the kernel's wall clock while the kernel is synchronised. Set
+// by hand, the kernel says that it is not: settimeofday clears the state.
+func (c *Clock) follow(boot time.Duration) {
+	ok, maxErr := c.kernel.Synchronised()
+	wall := c.kernel.Wall()
+	switch {
+	case ok && c.plausible(wall):
+		c.set(boot, wall, wire.T2, maxErr)
+	case c.level == wire.T2:
+		c.change(0, wire.T1)
+	}
+}
+
+// set moves the clock to wall.
+func (c *Clock) set(boot time.Duration, wall time.Time, level wire.TimeLevel, err time.Duration) {
+	by := wall.Sub(c.wallAt(boot))
+	c.offset, c.err, c.asOf = offsetOf(wall, boot), err, boot
+	if by.Abs() < stepLimit {
+		by = 0
+	}
+	c.change(by, level)
+	c.holdFloor(boot)
+}
+
+// holdFloor keeps the clock at or above the floor.
+func (c *Clock) holdFloor(boot time.Duration) {
+	if by := c.floor.Sub(c.wallAt(boot)); by > 0 {
+		c.offset += by
+	}
+}
+
+// change sets the level and tells about it and about a step.
+func (c *Clock) change(by time.Duration, to wire.TimeLevel) {
+	from := c.level
+	c.level = to
+	if by == 0 && from == to {
+		return
+	}
+	c.log.Info("time changed", "step", by, "from", int(from), "to", int(to))
+	select {
+	case c.steps <- Step{By: by, From: from, To: to}:
+	default:
+	}
+}
