@@ -1,0 +1,281 @@
+// Package library keeps clips on the device's disk, by the SHA-256 of their
+// bytes.
+//
+// A clip appears under its name only after its bytes were synced and match
+// their hash; until then it is <hash>.part, which a later fetch continues. It
+// is verified again each time it is loaded, and once a run before it is called
+// ready: a card may forget. A file that does not match is removed, so that the
+// next Sync fetches it anew.
+//
+// A Library is safe for concurrent use; Sync runs one at a time.
+package library
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"gatecast/internal/durable"
+	"gatecast/internal/wire"
+)
+
+// Errors that callers tell apart.
+var (
+	// ErrMissing means that the clip is not on the disk.
+	ErrMissing = errors.New("clip is not here")
+	// ErrHash means bytes that do not match their name; they were removed.
+	ErrHash = errors.New("clip does not match its hash")
+	// ErrContent means bytes that are right and still not the sound that the
+	// manifest describes.
+	ErrContent = errors.New("clip is not what the manifest describes")
+	// ErrFull means that the disk has no space for the clip.
+	ErrFull = errors.New("no space left for clips")
+)
+
+// maxClipBytes bounds one clip, whatever a manifest says: it is read into
+// memory whole.
+const maxClipBytes = 64 << 20
+
+// Fetcher gets bytes from the controller.
+type Fetcher interface {
+	// Fetch opens path from offset on. total is the length of the whole. The
+	// caller closes the body.
+	Fetch(ctx context.Context, path string, offset int64) (body io.ReadCloser, total int64, err error)
+}
+
+// Library is the open library.
+type Library struct {
+	dir  string     // immutable
+	sync sync.Mutex // held by Sync
+
+	mu       sync.Mutex
+	verified map[string]bool // matched its hash in this run
+}
+
+// Open opens the library in dir, creating it when there is none.
+func Open(dir string) (*Library, error) {
+	if err := durable.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("opening library: %w", err)
+	}
+	if _, err := durable.Clean(dir); err != nil {
+		return nil, fmt.Errorf("opening library: %w", err)
+	}
+	return &Library{dir: dir, verified: make(map[string]bool)}, nil
+}
+
+func (l *Library) path(sha string) string { return filepath.Join(l.dir, sha) }
+
+// Have reports whether the clip is here and matched its hash in this run; the
+// first call for a clip reads it whole.
+func (l *Library) Have(sha string) bool {
+	if !validName(sha) {
+		return false
+	}
+	l.mu.Lock()
+	known := l.verified[sha]
+	l.mu.Unlock()
+	if known {
+		_, err := os.Stat(l.path(sha))
+		return err == nil
+	}
+	_, err := l.read(sha)
+	return err == nil
+}
+
+// Missing returns those of want that are not here, in order.
+func (l *Library) Missing(want []string) []string {
+	var missing []string
+	for _, sha := range want {
+		if !l.Have(sha) {
+			missing = append(missing, sha)
+		}
+	}
+	return missing
+}
+
+// read returns the bytes of a clip that match its hash.
+func (l *Library) read(sha string) ([]byte, error) {
+	if !validName(sha) {
+		return nil, fmt.Errorf("clip %q: %w", sha, ErrMissing)
+	}
+	f, err := os.Open(l.path(sha))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("clip %s: %w", sha, ErrMissing)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading clip: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxClipBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading clip: %w", err)
+	}
+	sum := sha256.Sum256(data)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.verified[sha] = hex.EncodeToString(sum[:]) == sha; l.verified[sha] {
+		return data, nil
+	}
+	delete(l.verified, sha)
+	err = fmt.Errorf("clip %s: %w", sha, ErrHash)
+	if rerr := os.Remove(l.path(sha)); rerr != nil {
+		err = errors.Join(err, rerr)
+	}
+	return nil, err
+}
+
+// Sync fetches those of want that are missing, one after the other, and goes
+// on to the next when one fails. The errors are joined; ctx's ends it. A
+// partial fetch is continued by the next Sync. How callers spread their
+// fetches over time is theirs.
+func (l *Library) Sync(ctx context.Context, want []wire.ManifestClip, fetch Fetcher) error {
+	l.sync.Lock()
+	defer l.sync.Unlock()
+	var errs []error
+	for _, c := range want {
+		if l.Have(c.SHA256) {
+			continue
+		}
+		if err := l.fetch(ctx, c, fetch); err != nil {
+			errs = append(errs, fmt.Errorf("fetching clip %s: %w", c.SHA256, err))
+			if ctx.Err() != nil || errors.Is(err, ErrFull) {
+				break
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (l *Library) fetch(ctx context.Context, c wire.ManifestClip, fetch Fetcher) error {
+	if !validName(c.SHA256) || c.Bytes <= 0 || c.Bytes > maxClipBytes {
+		return fmt.Errorf("%w: %d bytes", ErrContent, c.Bytes)
+	}
+	part := l.path(c.SHA256) + partSuffix
+	sum, have, err := resume(part, c.Bytes)
+	if err != nil {
+		return err
+	}
+	if have < c.Bytes {
+		if err := download(ctx, c, part, have, sum, fetch); err != nil {
+			return err
+		}
+	}
+	if hex.EncodeToString(sum.Sum(nil)) != c.SHA256 {
+		return errors.Join(ErrHash, os.Remove(part))
+	}
+	if err := durable.Rename(part, l.path(c.SHA256)); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.verified[c.SHA256] = true
+	return nil
+}
+
+const partSuffix = ".part"
+
+// resume hashes what an earlier fetch left; more than there can be is thrown
+// away.
+func resume(part string, size int64) (sum hash.Hash, have int64, err error) {
+	sum = sha256.New()
+	f, err := os.Open(part)
+	if errors.Is(err, fs.ErrNotExist) {
+		return sum, 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close()
+	if have, err = io.Copy(sum, io.LimitReader(f, size+1)); err != nil {
+		return nil, 0, err
+	}
+	if have > size {
+		sum.Reset()
+		return sum, 0, os.Remove(part)
+	}
+	return sum, have, nil
+}
+
+// download appends the rest of c to part and syncs it. What arrived before an
+// error stays for the next try, except on a full disk, where records need the
+// space more.
+func download(ctx context.Context, c wire.ManifestClip, part string, have int64, sum hash.Hash, fetch Fetcher) (err error) {
+	body, total, err := fetch.Fetch(ctx, wire.PathClips+c.SHA256, have)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if total != c.Bytes {
+		return fmt.Errorf("%w: the controller has %d bytes, the manifest %d", ErrContent, total, c.Bytes)
+	}
+	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return full(err)
+	}
+	n, err := io.Copy(io.MultiWriter(f, sum), io.LimitReader(body, c.Bytes-have))
+	if err == nil && have+n < c.Bytes {
+		err = fmt.Errorf("broke off at %d of %d bytes: %w", have+n, c.Bytes, io.ErrUnexpectedEOF)
+	}
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err = full(err); errors.Is(err, ErrFull) {
+		err = errors.Join(err, os.Remove(part))
+	}
+	return err
+}
+
+// full marks an error of a full disk.
+func full(err error) error {
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return err
+}
+
+// Evict removes every clip that is not in keep, whole or partial.
+func (l *Library) Evict(keep []string) error {
+	l.sync.Lock()
+	defer l.sync.Unlock()
+	entries, err := os.ReadDir(l.dir)
+	if err != nil {
+		return fmt.Errorf("evicting clips: %w", err)
+	}
+	var errs []error
+	for _, e := range entries {
+		sha := strings.TrimSuffix(e.Name(), partSuffix)
+		if !validName(sha) || slices.Contains(keep, sha) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(l.dir, e.Name())); err != nil {
+			errs = append(errs, fmt.Errorf("evicting clip: %w", err))
+		}
+		l.mu.Lock()
+		delete(l.verified, sha)
+		l.mu.Unlock()
+	}
+	return errors.Join(errs...)
+}
+
+// validName reports whether sha is the hex of a SHA-256, and so a safe name.
+func validName(sha string) bool {
+	if len(sha) != 2*sha256.Size {
+		return false
+	}
+	for _, c := range sha {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,375 @@
+// Package plan keeps the signed documents that a device obeys: the trust root
+// it was enrolled with, the newest manifest of what may sound at all, and the
+// newest plan of what sounds here and when.
+//
+// Nothing is believed because it lies on the card: signatures are checked
+// again when the store opens. A document that is refused changes nothing; the
+// one before goes on. Versions never go back.
+//
+// On disk, each replaced as a whole: accepted (plan and manifest in one file,
+// so that they cannot mix), counter (the highest command counter), root (the
+// newest trust root, once it was rotated).
+//
+// A Store is safe for concurrent use. Plans and manifests that it returns are
+// shared and must not be changed.
+package plan
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	_ "time/tzdata" // the zone of a plan must load on a device without a zone database
+
+	"gatecast/internal/durable"
+	"gatecast/internal/seal"
+	"gatecast/internal/wire"
+)
+
+// Errors that callers tell apart, besides those of package seal.
+var (
+	// ErrConflict means another document of a version that is already held.
+	ErrConflict = errors.New("another document of the same version")
+	// ErrClip means a clip that no manifest allows.
+	ErrClip = errors.New("clip is not in the manifest")
+	// ErrShape means a document whose content makes no sense.
+	ErrShape = errors.New("document makes no sense")
+	// ErrReplay means an answer or a command for another connection, or one
+	// that was executed before.
+	ErrReplay = errors.New("not for this connection")
+)
+
+const (
+	acceptedName = "accepted"
+	counterName  = "counter"
+	rootName     = "root"
+)
+
+// pair is what is in force.
+type pair struct {
+	plan     *wire.Plan
+	manifest *wire.Manifest
+	planEnv  []byte
+	manEnv   []byte
+	planHash string
+}
+
+// Store is the open store.
+type Store struct {
+	dir    string        // immutable
+	device wire.DeviceID // immutable
+
+	mu       sync.Mutex
+	root     *wire.Root
+	library  []seal.PublicKey
+	director []seal.PublicKey
+	now      *pair // nil when nothing was accepted yet
+	counter  uint64
+}
+
+// Open opens the store in dir, creating it when there is none. root is the
+// envelope of the trust root that was pinned at enrolment. Stored documents
+// that do not verify any more are left aside, with no error: the controller
+// sends them again. Damaged is then true.
+func Open(dir string, device wire.DeviceID, root []byte) (*Store, error) {
+	if !device.Valid() {
+		return nil, fmt.Errorf("opening plan store: device %q is no valid name", device)
+	}
+	if err := durable.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("opening plan store: %w", err)
+	}
+	if _, err := durable.Clean(dir); err != nil {
+		return nil, fmt.Errorf("opening plan store: %w", err)
+	}
+	s := &Store{dir: dir, device: device}
+	if err := s.loadRoot(root); err != nil {
+		return nil, fmt.Errorf("opening plan store: %w", err)
+	}
+	if err := s.loadCounter(); err != nil {
+		return nil, fmt.Errorf("opening plan store: %w", err)
+	}
+	if err := s.loadAccepted(); err != nil {
+		return nil, fmt.Errorf("opening plan store: %w", err)
+	}
+	return s, nil
+}
+
+// Root returns the trust root in force.
+func (s *Store) Root() *wire.Root {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.root
+}
+
+// Current returns the plan and manifest in force and the hash of the plan's
+// envelope. ok is false while nothing was accepted.
+func (s *Store) Current() (p *wire.Plan, m *wire.Manifest, hash string, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.now == nil {
+		return nil, nil, "", false
+	}
+	return s.now.plan, s.now.manifest, s.now.planHash, true
+}
+
+// ManifestEnvelope returns the envelope of the manifest in force, nil when
+// there is none: an offer that names the same one need not be fetched.
+func (s *Store) ManifestEnvelope() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.now == nil {
+		return nil
+	}
+	return s.now.manEnv
+}
+
+// Accept puts the plan and the manifest of an offer into force if everything
+// about them holds: signatures by the roles' keys, type and device, versions
+// not below the ones held, not expired at nowUS (trusted time; 0 when there is
+// none), every clip allowed, and content that makes sense. On return they
+// survive loss of power. On an error the ones before stay in force. Accepting
+// the documents in force again is no error and writes nothing.
+func (s *Store) Accept(planEnv, manifestEnv []byte, nowUS int64) (*wire.Plan, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next, err := s.open(planEnv, manifestEnv, nowUS)
+	if err != nil {
+		return nil, fmt.Errorf("accepting plan: %w", err)
+	}
+	if s.now != nil && bytes.Equal(s.now.planEnv, next.planEnv) && bytes.Equal(s.now.manEnv, next.manEnv) {
+		return s.now.plan, nil
+	}
+	if err := durable.WriteFile(filepath.Join(s.dir, acceptedName), joinPair(next.planEnv, next.manEnv), 0o600); err != nil {
+		return nil, fmt.Errorf("storing plan: %w", err)
+	}
+	s.now = next
+	return next.plan, nil
+}
+
+// open checks both documents, in the order of the rules.
+func (s *Store) open(planEnv, manifestEnv []byte, nowUS int64) (*pair, error) {
+	var planMin, manMin uint64
+	if s.now != nil {
+		planMin, manMin = s.now.plan.Version, s.now.manifest.Version
+	}
+	next := &pair{planEnv: bytes.Clone(planEnv), manEnv: bytes.Clone(manifestEnv), planHash: seal.Hash(planEnv)}
+	var m wire.Manifest
+	want := seal.Expect{Type: wire.DocManifest, Device: s.device, MinVersion: manMin, NowUS: nowUS}
+	if _, err := seal.Open(manifestEnv, s.library, want, &m); err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	var p wire.Plan
+	want = seal.Expect{Type: wire.DocPlan, Device: s.device, MinVersion: planMin, NowUS: nowUS}
+	h, err := seal.Open(planEnv, s.director, want, &p)
+	if err != nil {
+		return nil, fmt.Errorf("plan: %w", err)
+	}
+	if h.Device != s.device {
+		return nil, fmt.Errorf("plan: %w: a plan is for one device", seal.ErrAudience)
+	}
+	if s.now != nil {
+		if p.Version == planMin && !bytes.Equal(planEnv, s.now.planEnv) {
+			return nil, fmt.Errorf("plan: %w: %d", ErrConflict, planMin)
+		}
+		if m.Version == manMin && !bytes.Equal(manifestEnv, s.now.manEnv) {
+			return nil, fmt.Errorf("manifest: %w: %d", ErrConflict, manMin)
+		}
+	}
+	if err := check(&p, &m); err != nil {
+		return nil, err
+	}
+	next.plan, next.manifest = &p, &m
+	return next, nil
+}
+
+// loadAccepted opens what was accepted before. Expiry is not looked at: it
+// decides what sounds, not what is held.
+func (s *Store) loadAccepted() error {
+	data, err := os.ReadFile(filepath.Join(s.dir, acceptedName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	planEnv, manEnv, err := splitPair(data)
+	if err == nil {
+		var p *pair
+		if p, err = s.open(planEnv, manEnv, 0); err == nil {
+			s.now = p
+			return nil
+		}
+	}
+	// Kept for whoever looks into it; the next accepted pair takes its place.
+	aside := filepath.Join(s.dir, acceptedName+".refused")
+	if rerr := os.Rename(filepath.Join(s.dir, acceptedName), aside); rerr != nil {
+		return errors.Join(err, rerr)
+	}
+	return nil
+}
+
+// Damaged reports whether stored documents were put aside because they did
+// not verify.
+func (s *Store) Damaged() bool {
+	_, err := os.Stat(filepath.Join(s.dir, acceptedName+".refused"))
+	return err == nil
+}
+
+// The stored pair begins with one line that tells the lengths.
+const pairHead = "gatecast accepted 1 "
+
+func joinPair(planEnv, manEnv []byte) []byte {
+	head := pairHead + strconv.Itoa(len(planEnv)) + " " + strconv.Itoa(len(manEnv)) + "\n"
+	return append(append([]byte(head), planEnv...), manEnv...)
+}
+
+func splitPair(data []byte) (planEnv, manEnv []byte, err error) {
+	line, rest, ok := bytes.Cut(data, []byte("\n"))
+	fields := strings.Fields(strings.TrimPrefix(string(line), pairHead))
+	if !ok || !bytes.HasPrefix(line, []byte(pairHead)) || len(fields) != 2 {
+		return nil, nil, errors.New("stored plan: no head line")
+	}
+	n, err1 := strconv.Atoi(fields[0])
+	m, err2 := strconv.Atoi(fields[1])
+	if err := errors.Join(err1, err2); err != nil || n < 0 || m < 0 || n > len(rest) || m != len(rest)-n {
+		return nil, nil, fmt.Errorf("stored plan: lengths %q do not match %d bytes", fields, len(rest))
+	}
+	return rest[:n], rest[n:], nil
+}
+
+// openRoot verifies the envelope of a root by trusted keys, or by the keys
+// inside it when trusted is nil.
+func openRoot(envelope []byte, trusted []seal.PublicKey) (*wire.Root, error) {
+	var root wire.Root
+	if trusted == nil {
+		var outer struct {
+			Payload []byte `json:"payload"`
+		}
+		if err := json.Unmarshal(envelope, &outer); err != nil {
+			return nil, fmt.Errorf("parsing trust root: %w", err)
+		}
+		if err := json.Unmarshal(outer.Payload, &root); err != nil {
+			return nil, fmt.Errorf("parsing trust root: %w", err)
+		}
+		keys, err := seal.ParsePublicKeys(root.RootKeys)
+		if err != nil {
+			return nil, fmt.Errorf("trust root: %w", err)
+		}
+		root, trusted = wire.Root{}, keys
+	}
+	if _, err := seal.Open(envelope, trusted, seal.Expect{Type: wire.DocRoot}, &root); err != nil {
+		return nil, fmt.Errorf("opening trust root: %w", err)
+	}
+	return &root, nil
+}
+
+// loadRoot takes the pinned root, and the rotated one when it follows from it.
+func (s *Store) loadRoot(pinned []byte) error {
+	root, err := openRoot(pinned, nil)
+	if err != nil {
+		return err
+	}
+	if err := s.useRoot(root); err != nil {
+		return err
+	}
+	stored, err := os.ReadFile(filepath.Join(s.dir, rootName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	chain, err := splitRoots(stored)
+	if err != nil {
+		return nil // the pinned one still holds
+	}
+	for _, env := range chain {
+		next, err := s.nextRoot(env)
+		if err != nil {
+			return nil // as far as the chain holds
+		}
+		if err := s.useRoot(next); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// AcceptRoot puts a later trust root into force: one that a key of the root
+// before and one of its own keys signed. On return it survives loss of power.
+func (s *Store) AcceptRoot(envelope []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next, err := s.nextRoot(envelope)
+	if err != nil {
+		return fmt.Errorf("accepting trust root: %w", err)
+	}
+	if next.Version == s.root.Version {
+		return nil
+	}
+	path := filepath.Join(s.dir, rootName)
+	stored, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("storing trust root: %w", err)
+	}
+	chain, err := splitRoots(stored)
+	if err != nil {
+		chain = nil
+	}
+	data, err := json.Marshal(append(chain, bytes.Clone(envelope)))
+	if err != nil {
+		return fmt.Errorf("encoding trust root: %w", err)
+	}
+	if err := durable.WriteFile(path, data, 0o600); err != nil {
+		return fmt.Errorf("storing trust root: %w", err)
+	}
+	return s.useRoot(next)
+}
+
+func splitRoots(data []byte) (chain [][]byte, err error) {
+	if len(data) == 0 {
+		return nil, nil
+	}
+	return chain, json.Unmarshal(data, &chain)
+}
+
+// nextRoot verifies a root that follows the one in force.
+func (s *Store) nextRoot(envelope []byte) (*wire.Root, error) {
+	old, err := seal.ParsePublicKeys(s.root.RootKeys)
+	if err != nil {
+		return nil, err
+	}
+	next, err := openRoot(envelope, old)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := openRoot(envelope, nil); err != nil {
+		return nil, err
+	}
+	switch {
+	case next.Version < s.root.Version:
+		return nil, fmt.Errorf("%w: %d < %d", seal.ErrRollback, next.Version, s.root.Version)
+	case next.Version > s.root.Version+1:
+		return nil, fmt.Errorf("%w: root %d does not follow %d", ErrShape, next.Version, s.root.Version)
+	}
+	return next, nil
+}
+
+func (s *Store) useRoot(root *wire.Root) error {
+	library, err := seal.ParsePublicKeys(root.LibraryKeys)
+	if err != nil {
+		return fmt.Errorf("trust root: library keys: %w", err)
+	}
+	director, err := seal.ParsePublicKeys(root.DirectorKeys)
+	if err != nil {
+		return fmt.Errorf("trust root: director keys: %w", err)
+	}
+	s.root, s.library, s.director = root, library, director
+	return nil
+}
