@@ -1,0 +1,57 @@
+package playout
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"gatecast/internal/wire"
+)
+
+// entry is one play of the agenda.
+type entry struct {
+	wire.Play
+	plan uint64
+	end  time.Time // of the slot: no play starts then or later
+}
+
+// latest returns the last instant at which the play may still start.
+func (p *entry) latest() time.Time {
+	last := p.At.Add(max(p.Grace, minGrace))
+	if !p.end.After(last) {
+		return p.end.Add(-1)
+	}
+	return last
+}
+
+// agendaSpan is how far ahead plays are expanded: a day, so that the agenda of
+// a busy device stays at some hundred entries.
+const agendaSpan = 25 * time.Hour
+
+// expand returns the plays of p that start in [from, to), by start. A slot
+// that does not expand was refused with its plan; it is passed over.
+func expand(p *wire.Plan, from, to time.Time) []entry {
+	var plays []entry
+	for _, s := range p.Slots {
+		if s.EndS < from.Unix() || s.StartS > to.Unix() || s.StartS >= p.HorizonS && p.HorizonS > 0 {
+			continue
+		}
+		expanded, err := p.Plays(s)
+		if err != nil {
+			continue
+		}
+		for _, play := range expanded {
+			if play.At.Before(from) || !play.At.Before(to) {
+				continue
+			}
+			plays = append(plays, entry{Play: play, plan: p.Version, end: time.Unix(s.EndS, 0).UTC()})
+		}
+	}
+	slices.SortStableFunc(plays, func(a, b entry) int {
+		if c := a.At.Compare(b.At); c != 0 {
+			return c
+		}
+		return strings.Compare(string(a.ID), string(b.ID))
+	})
+	return plays
+}

@@ -1,0 +1,127 @@
+package playout
+
+import (
+	"encoding/json"
+	"time"
+
+	"gatecast/internal/wire"
+)
+
+// orphan is an intent that has no outcome.
+type orphan struct {
+	intent wire.Intent
+	seq    wire.Seq
+	bootID string
+	known  int64 // newest trusted time in the same boot, µs
+}
+
+// history is what the journal tells about the runs before.
+type history struct {
+	done     map[wire.PlayID]int64 // plays with an intent or outcome, and their planned µs
+	orphans  map[wire.PlayID]*orphan
+	order    []wire.PlayID // of orphans
+	starts   []time.Time   // of the newest intents
+	firstUS  int64         // oldest trusted time
+	lastUS   int64         // newest trusted time
+	blindUS  int64         // newest gap: what was before it is not known; −1 when its time is not either
+	last     wire.RecordKind
+	lastBoot string
+}
+
+// maxStarts bounds the starts kept for the ceiling of plays an hour.
+const maxStarts = 256
+
+// read takes one record. A body that does not parse is passed over: the
+// journal checks records, and a later version may write other ones.
+func (h *history) read(r wire.Record) error {
+	if r.Level > wire.T0 {
+		if h.firstUS == 0 {
+			h.firstUS = r.AtUS
+		}
+		h.lastUS = max(h.lastUS, r.AtUS)
+	}
+	for _, o := range h.orphans {
+		if o.bootID == r.BootID && r.Level > wire.T0 && r.Kind != wire.RecordBoot {
+			o.known = max(o.known, r.AtUS)
+		}
+	}
+	h.last, h.lastBoot = r.Kind, r.BootID
+	switch r.Kind {
+	case wire.RecordIntent:
+		var b wire.Intent
+		if json.Unmarshal(r.Body, &b) == nil {
+			h.done[b.Play] = b.PlannedUS
+			if _, ok := h.orphans[b.Play]; !ok {
+				h.order = append(h.order, b.Play)
+			}
+			h.orphans[b.Play] = &orphan{intent: b, seq: r.Seq, bootID: r.BootID}
+			h.starts = append(h.starts, wire.FromUS(max(b.PlannedUS, r.AtUS)))
+			if len(h.starts) > maxStarts {
+				h.starts = h.starts[1:]
+			}
+		}
+	case wire.RecordOutcome:
+		var b wire.Outcome
+		if json.Unmarshal(r.Body, &b) == nil {
+			h.done[b.Play] = b.PlannedUS
+			delete(h.orphans, b.Play)
+		}
+	case wire.RecordGap:
+		h.blindUS = -1
+		if r.Level > wire.T0 {
+			h.blindUS = r.AtUS
+		}
+	}
+	return nil
+}
+
+// outcome settles a play that the run before left in the middle.
+func (o *orphan) outcome(bootID string) wire.Outcome {
+	i := o.intent
+	out := wire.Outcome{
+		Play: i.Play, Slot: i.Slot, Plan: i.Plan, Clip: i.Clip, PlannedUS: i.PlannedUS, IntentSeq: o.seq,
+		Result: wire.PlayPartial, Reason: wire.ReasonPower, Detail: "power failed during the play",
+	}
+	if o.bootID == bootID {
+		out.Reason, out.Detail = wire.ReasonOther, "the agent ended during the play"
+	}
+	// It sounded at least until the newest record of its boot; without one,
+	// nobody knows.
+	if o.known > i.PlannedUS {
+		out.SoundMS = (o.known - i.PlannedUS) / 1000
+	}
+	return out
+}
+
+// recover reads the journal, writes the boot record, and settles what the run
+// before left open.
+func (e *Engine) recover() error {
+	h := history{done: e.s.done, orphans: make(map[wire.PlayID]*orphan)}
+	if err := e.o.Journal.Scan(h.read); err != nil {
+		return err
+	}
+	now := e.o.Clock.Now()
+	e.s.started = now.Mono
+	e.s.starts = h.starts
+	e.s.known = wire.FromUS(h.firstUS)
+	switch {
+	case h.blindUS > 0:
+		e.s.known = wire.FromUS(max(h.firstUS, h.blindUS))
+	case h.blindUS < 0:
+		e.s.known = time.Time{} // not before time is trusted again
+	}
+	boot := wire.Boot{
+		Agent: e.o.Agent, Clean: h.last == wire.RecordStop, SameBoot: h.lastBoot == now.BootID,
+		LastSeen: h.lastUS, Truncated: e.o.Journal.Truncated(),
+	}
+	if _, err := e.o.Journal.Append(wire.RecordBoot, now, boot); err != nil {
+		e.journalFault(err)
+	}
+	for _, id := range h.order {
+		if o, ok := h.orphans[id]; ok {
+			e.s.owed = append(e.s.owed, o.outcome(now.BootID))
+		}
+	}
+	e.writeOwed(now)
+	return nil
+}
