@@ -1,0 +1,75 @@
+package link
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"gatecast/internal/durable"
+)
+
+// reserve is how many sessions one write of link.json is good for. A restart
+// skips what is left of them; 2^64 are enough for both.
+const reserve = 64
+
+// counters are the numbers that grow over restarts.
+type counters struct {
+	path string
+
+	mu      sync.Mutex
+	session uint64 // last one given out
+	disk    savedCounters
+}
+
+type savedCounters struct {
+	Session uint64 `json:"session_reserved"` // none above was ever given out
+}
+
+// openCounters reads dir/link.json. When there is none that can be read,
+// sessions go on from the seconds since 1970 at now: that is above every
+// number given out before, as no device connects once a second for ever.
+func openCounters(dir string, now time.Time) (*counters, error) {
+	c := &counters{path: filepath.Join(dir, "link.json")}
+	data, err := os.ReadFile(c.path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading session counter: %w", err)
+	}
+	if err != nil || json.Unmarshal(data, &c.disk) != nil {
+		c.disk = savedCounters{Session: uint64(max(0, now.Unix()))}
+	}
+	c.session = c.disk.Session
+	return c, nil
+}
+
+// nextSession returns a number above every one before, also those of earlier
+// runs.
+func (c *counters) nextSession() (uint64, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.session >= c.disk.Session {
+		next := c.disk
+		next.Session = c.session + reserve
+		if err := c.write(next); err != nil {
+			return 0, fmt.Errorf("counting sessions: %w", err)
+		}
+	}
+	c.session++
+	return c.session, nil
+}
+
+func (c *counters) write(next savedCounters) error {
+	data, err := json.Marshal(next)
+	if err != nil {
+		return err
+	}
+	if err := durable.WriteFile(c.path, data, 0o600); err != nil {
+		return err
+	}
+	c.disk = next
+	return nil
+}

@@ -1,0 +1,53 @@
+package link
+
+import (
+	"context"
+	"fmt"
+
+	"gatecast/internal/wire"
+)
+
+// order is a verified command on its way.
+type order struct{ c wire.Command }
+
+// takeCommand verifies a command against this connection, at most once, and
+// hands it on.
+func (s *session) takeCommand(m inbound) error {
+	if len(m.data) > wire.MaxMessage {
+		return fmt.Errorf("command of %d bytes", len(m.data))
+	}
+	c, err := s.l.o.Plans.VerifyCommand(m.data, s.nonce, s.l.trustedUS())
+	if err != nil {
+		return err
+	}
+	select {
+	case s.l.orders <- order{c}:
+		return nil
+	default:
+		return fmt.Errorf("command %q: too many are waiting", c.ID)
+	}
+}
+
+// carryOut does one command after the other. Each was verified, which made its
+// counter durable: a command that is lost here is not repeated.
+func (l *Link) carryOut(ctx context.Context) {
+	for {
+		var o order
+		select {
+		case <-ctx.Done():
+			return
+		case o = <-l.orders:
+		}
+		err := l.o.Doer.Do(ctx, o.c)
+		l.log.Info("command carried out", "id", o.c.ID, "do", o.c.Do, "err", err)
+		result := wire.Result{ID: o.c.ID, OK: err == nil}
+		if err != nil {
+			result.Text = err.Error()
+		}
+		select {
+		case l.results <- result: // published by the session that is up, or by the next one
+		default:
+			l.log.Warn("result of a command dropped", "id", o.c.ID)
+		}
+	}
+}

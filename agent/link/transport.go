@@ -1,0 +1,167 @@
+package link
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"gatecast/internal/wire"
+)
+
+// inbound is one message from the controller and when it arrived.
+type inbound struct {
+	kind wire.Kind
+	data []byte
+	at   time.Time
+}
+
+// connect is what one connection is made of.
+type connect struct {
+	device    wire.DeviceID
+	broker    string // host:port
+	tls       *tls.Config
+	keepAlive time.Duration
+	will      []byte        // last will on the state topic
+	deliver   func(inbound) // called from goroutines of the transport; must not block
+	log       *slog.Logger
+}
+
+// transport is one live connection, subscribed to the device's topics.
+type transport interface {
+	// publish hands payload to the network, or tells why it could not.
+	publish(kind wire.Kind, payload []byte) error
+	// lost yields the reason once when the connection breaks.
+	lost() <-chan error
+	// close says good-bye, so that the broker does not send the will, and
+	// ends the connection. It returns within half a second.
+	close()
+}
+
+// Time limits of one connection.
+const (
+	dialTimeout  = 20 * time.Second // TCP and TLS; a Pi Zero needs seconds for the latter
+	replyTimeout = 15 * time.Second // CONNACK, SUBACK
+	writeTimeout = 10 * time.Second
+	pingTimeout  = 20 * time.Second
+	goodbye      = 400 * time.Millisecond
+)
+
+// pahoTransport is an MQTT 3.1.1 connection by paho. A client object serves
+// one connection only: paho's own reconnection has no jitter, and its tokens
+// complete without proof of delivery.
+type pahoTransport struct {
+	c    connect
+	cl   mqtt.Client
+	down chan error
+}
+
+// dialPaho connects and subscribes.
+func dialPaho(ctx context.Context, c connect) (transport, error) {
+	conn, err := dialTLS(ctx, c.broker, c.tls)
+	if err != nil {
+		return nil, err
+	}
+	// Until the session exists, the end of ctx must end the waiting too.
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	p := &pahoTransport{c: c, down: make(chan error, 1)}
+	o := mqtt.NewClientOptions().
+		AddBroker("tcp://"+c.broker). // a name only: the connection exists
+		SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) { return newGuard(conn), nil }).
+		SetClientID(string(c.device)).
+		SetProtocolVersion(4).
+		SetCleanSession(true).
+		SetStore(mqtt.NewMemoryStore()).
+		SetOrderMatters(true). // receive never blocks; acks keep their order
+		SetAutoReconnect(false).
+		SetConnectRetry(false).
+		SetKeepAlive(c.keepAlive).
+		SetPingTimeout(pingTimeout).
+		SetWriteTimeout(writeTimeout).
+		SetConnectTimeout(replyTimeout).
+		SetBinaryWill(wire.Up(c.device, wire.KindState), c.will, 0, false).
+		SetDefaultPublishHandler(p.receive).
+		SetConnectionLostHandler(func(_ mqtt.Client, err error) { p.down <- err })
+	p.cl = mqtt.NewClient(o)
+	if err := wait(p.cl.Connect(), replyTimeout); err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("opening MQTT session: %w", err)
+	}
+	if err := p.subscribe(); err != nil {
+		p.cl.Disconnect(0)
+		_ = conn.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func dialTLS(ctx context.Context, broker string, conf *tls.Config) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	d := net.Dialer{KeepAlive: 30 * time.Second}
+	conn, err := d.DialContext(ctx, "tcp", broker)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to broker: %w", err)
+	}
+	if host, _, err := net.SplitHostPort(broker); err == nil && net.ParseIP(host) == nil {
+		conf.ServerName = host // for a proxy in between; what is trusted is the CA
+	}
+	secure := tls.Client(conn, conf)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("securing connection to broker: %w", err)
+	}
+	return secure, nil
+}
+
+// subscribe waits for the broker's consent: what is answered to a hello sent
+// before would be lost.
+func (p *pahoTransport) subscribe() error {
+	filter := wire.DownPattern(p.c.device)
+	token := p.cl.Subscribe(filter, 0, nil).(*mqtt.SubscribeToken)
+	if err := wait(token, replyTimeout); err != nil {
+		return fmt.Errorf("subscribing to %q: %w", filter, err)
+	}
+	if code, ok := token.Result()[filter]; !ok || code > 2 {
+		return fmt.Errorf("subscribing to %q: broker refused", filter)
+	}
+	return nil
+}
+
+func (p *pahoTransport) receive(_ mqtt.Client, m mqtt.Message) {
+	at := time.Now()
+	device, kind, err := wire.ParseDown(m.Topic())
+	if err != nil || device != p.c.device {
+		p.c.log.Warn("message on a topic that is not ours dropped", "topic", m.Topic())
+		return
+	}
+	p.c.deliver(inbound{kind: kind, data: m.Payload(), at: at})
+}
+
+func (p *pahoTransport) publish(kind wire.Kind, payload []byte) error {
+	if !p.cl.IsConnectionOpen() {
+		return errors.New("publishing: connection is down")
+	}
+	if err := wait(p.cl.Publish(wire.Up(p.c.device, kind), 0, false, payload), writeTimeout); err != nil {
+		return fmt.Errorf("publishing %s: %w", kind, err)
+	}
+	return nil
+}
+
+func (p *pahoTransport) lost() <-chan error { return p.down }
+
+func (p *pahoTransport) close() { p.cl.Disconnect(uint(goodbye / time.Millisecond)) }
+
+func wait(t mqtt.Token, limit time.Duration) error {
+	if !t.WaitTimeout(limit) {
+		return fmt.Errorf("no answer within %s", limit)
+	}
+	return t.Error()
+}
