@@ -92,3 +92,9 @@ func (a *Authority) ControllerClientTLS() *tls.Config {
 		},
 	}
 }
+
+// PagesTLS returns the configuration of the office's pages with the
+// controller's own certificate; browsers are asked for none.
+func (a *Authority) PagesTLS() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: a.serverCertificate, NextProtos: []string{"h2", "http/1.1"}}
+}
