@@ -75,6 +75,7 @@ func (s *Store) loadDevices(ctx context.Context) error {
 		if err := json.Unmarshal(said, &st); err != nil {
 			return nil, fmt.Errorf("state of device %q: %w", d.ID, err)
 		}
+		st.Playing = ""
 		d.setSaid(st)
 		d.Enrolled, d.Retired, d.LastSeen, d.StateAt = wire.FromUS(enrolled), wire.FromUS(retired), wire.FromUS(seen), wire.FromUS(at)
 		d.Session, d.WantVersion = session, want
@@ -98,10 +99,18 @@ func (s *Store) loadDevices(ctx context.Context) error {
 			return none{}, err
 		}
 		b.from, b.to = wire.FromUS(from), wire.FromUS(to)
-		byRow[row].bindings = append(byRow[row].bindings, b)
+		d := byRow[row]
+		d.bindings = append(d.bindings, b)
+		s.addBound(b.point, d.ID)
 		return none{}, nil
-	}, `SELECT device_id, from_us, to_us, point_id FROM bindings ORDER BY device_id, from_us`)
+	}, `SELECT device_id, from_us, to_us, point_id FROM bindings ORDER BY from_us, device_id`)
 	return err
+}
+
+// addBound says that a device was bound to p; mu is held.
+func (s *Store) addBound(p fleet.PointID, id wire.DeviceID) {
+	others := slices.DeleteFunc(slices.Clone(s.bound[p]), func(o wire.DeviceID) bool { return o == id })
+	s.bound[p] = append(others, id)
 }
 
 // Devices returns every device, by id, retired and revoked ones too.
@@ -152,25 +161,18 @@ func (s *Store) DeviceOfPoint(_ context.Context, p fleet.PointID) (fleet.Device,
 }
 
 // DevicesOfPoint returns every device that was ever bound to p, the present
-// one first.
+// one first, then the one bound last. It does not touch the disk.
 func (s *Store) DevicesOfPoint(_ context.Context, p fleet.PointID) ([]fleet.Device, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	var all []fleet.Device
-	for _, d := range s.devices {
-		if slices.ContainsFunc(d.bindings, func(b binding) bool { return b.point == p }) {
-			all = append(all, d.Device)
+	all := make([]fleet.Device, 0, len(s.bound[p]))
+	for _, id := range slices.Backward(s.bound[p]) {
+		if id == s.active[p] {
+			all = slices.Insert(all, 0, s.devices[id].Device)
+		} else {
+			all = append(all, s.devices[id].Device)
 		}
 	}
-	slices.SortFunc(all, func(a, b fleet.Device) int {
-		if s.active[p] == a.ID {
-			return -1
-		}
-		if s.active[p] == b.ID {
-			return 1
-		}
-		return b.Enrolled.Compare(a.Enrolled)
-	})
 	return all, nil
 }
 

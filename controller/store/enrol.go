@@ -168,6 +168,7 @@ RETURNING id`, d.ID, p, d.SPKI, wire.US(now), d.Hardware).Scan(&row)
 		next.bindings = append(endBinding(next.bindings, now), binding{from: now, point: p})
 		s.devices[d.ID] = &next
 		s.active[p] = d.ID
+		s.addBound(p, d.ID)
 	})
 	return nil
 }

@@ -54,11 +54,7 @@ func migrations() ([]migration, error) {
 
 // migrate brings the file to the newest schema, each step in a transaction of
 // its own, after a backup if it holds anything.
-func (s *Store) migrate(ctx context.Context) error {
-	steps, err := migrations()
-	if err != nil {
-		return fmt.Errorf("reading migrations: %w", err)
-	}
+func (s *Store) migrate(ctx context.Context, steps []migration) error {
 	have, err := s.version(ctx)
 	if err != nil {
 		return err

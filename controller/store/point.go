@@ -22,6 +22,9 @@ func scanPoint(r scanner) (p fleet.Point, err error) {
 	if err := json.Unmarshal([]byte(tags), &p.Tags); err != nil {
 		return p, fmt.Errorf("tags of point %q: %w", p.Code, err)
 	}
+	if len(p.Tags) == 0 {
+		p.Tags = nil
+	}
 	return p, nil
 }
 

@@ -61,10 +61,14 @@ type Store struct {
 	wg     sync.WaitGroup
 	stop   context.CancelFunc
 
+	closing sync.Once
+	closed  error // of Close; read after closing
+
 	mu      sync.RWMutex
-	devices map[wire.DeviceID]*device // every device; the records of a cache of the table
+	devices map[wire.DeviceID]*device // every device: a cache of the table
 	active  map[fleet.PointID]wire.DeviceID
-	dirty   map[wire.DeviceID]struct{} // said something that is not on the disk
+	bound   map[fleet.PointID][]wire.DeviceID // every device that was ever bound to the point
+	dirty   map[wire.DeviceID]struct{}        // said something that is not on the disk
 
 	logsMu sync.Mutex
 	logs   map[logKey]*journal
@@ -74,6 +78,14 @@ type Store struct {
 // caller closes it. A database of a newer version, of another program or open
 // in another process is refused with a *fleet.Error and left untouched.
 func Open(ctx context.Context, path string, o Options) (*Store, error) {
+	steps, err := migrations()
+	if err != nil {
+		return nil, fmt.Errorf("reading migrations: %w", err)
+	}
+	return open(ctx, path, o, steps)
+}
+
+func open(ctx context.Context, path string, o Options, steps []migration) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -91,10 +103,11 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 		states:  make(chan struct{}, 1),
 		devices: map[wire.DeviceID]*device{},
 		active:  map[fleet.PointID]wire.DeviceID{},
+		bound:   map[fleet.PointID][]wire.DeviceID{},
 		dirty:   map[wire.DeviceID]struct{}{},
 		logs:    map[logKey]*journal{},
 	}
-	if err := s.open(ctx); err != nil {
+	if err := s.open(ctx, steps); err != nil {
 		return nil, errors.Join(err, s.closeFiles())
 	}
 	run, stop := context.WithCancel(context.Background())
@@ -104,7 +117,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context) (err error) {
+func (s *Store) open(ctx context.Context, steps []migration) (err error) {
 	abs, err := filepath.Abs(s.path)
 	if err != nil {
 		return fmt.Errorf("opening database %q: %w", s.path, err)
@@ -121,7 +134,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 		}
 		return fmt.Errorf("locking database %q: %w", abs, err)
 	}
-	if err := s.migrate(ctx); err != nil {
+	if err := s.migrate(ctx, steps); err != nil {
 		return err
 	}
 	if s.write, err = sql.Open("sqlite", dsn(abs, "")); err != nil {
@@ -150,12 +163,15 @@ func dsn(path, more string) string {
 func (s *Store) Path() string { return s.path }
 
 // Close writes what devices said last, waits for changes under way, and
-// closes the files. Methods called afterwards return an error.
+// closes the files. Methods called afterwards return an error; a second Close
+// does nothing.
 func (s *Store) Close() error {
-	s.stop()
-	s.w.close()
-	s.wg.Wait()
-	return s.closeFiles()
+	s.closing.Do(func() {
+		s.stop() // writeStates ends, and the writer after it
+		s.wg.Wait()
+		s.closed = s.closeFiles()
+	})
+	return s.closed
 }
 
 func (s *Store) closeFiles() error {

@@ -117,3 +117,11 @@ func owe(p fleet.PointID, key, name string, start time.Time) fleet.Obligation {
 		Start: start, End: start.Add(30 * time.Minute), Plays: 3, PlannedMS: 81000,
 	}
 }
+
+func rawMessages(all ...[]byte) []json.RawMessage {
+	raw := make([]json.RawMessage, len(all))
+	for i, b := range all {
+		raw[i] = b
+	}
+	return raw
+}
