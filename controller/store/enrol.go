@@ -63,6 +63,13 @@ func (s *Store) JoinCodes(ctx context.Context, p fleet.PointID) ([]fleet.JoinCod
 		`SELECT hash, point_id, issued_us, expires_us, by, used_by, used_us FROM join_codes WHERE ? IN (0, point_id) ORDER BY issued_us DESC, hash`, p)
 }
 
+// JoinCode returns the join code with that hash, or a *fleet.Error of code
+// NotFound.
+func (s *Store) JoinCode(ctx context.Context, hash string) (fleet.JoinCode, error) {
+	return one(ctx, s, "没有这个接入码。", "There is no such join code.", scanJoinCode,
+		`SELECT hash, point_id, issued_us, expires_us, by, used_by, used_us FROM join_codes WHERE hash = ?`, hash)
+}
+
 func scanJoinCode(r scanner) (c fleet.JoinCode, err error) {
 	var issued, expires, used int64
 	err = r.Scan(&c.Hash, &c.Point, &issued, &expires, &c.By, &c.UsedBy, &used)
