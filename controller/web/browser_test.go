@@ -1,0 +1,182 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"gatecast/internal/needtool"
+)
+
+// browser is a real Chromium on the pages of a world.
+type browser struct {
+	t   *testing.T
+	ctx context.Context
+	url string
+
+	mu     sync.Mutex
+	errors []string // console errors and exceptions since the last look
+}
+
+func newBrowser(t *testing.T, w *world) *browser {
+	t.Helper()
+	needtool.Need(t, "chromium")
+	srv := httptest.NewServer(w.server)
+	t.Cleanup(srv.Close)
+	t.Cleanup(func() { _ = w.server.Close() }) // before the listener: it waits for event streams
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("chromium"), chromedp.NoSandbox,
+		chromedp.Flag("hide-scrollbars", true), chromedp.UserDataDir(t.TempDir()))
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), opts...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, 4*time.Minute)
+	t.Cleanup(cancel)
+	b := &browser{t: t, ctx: ctx, url: srv.URL}
+	err := chromedp.Listen(ctx, func(ev any) {
+		switch e := ev.(type) {
+		case *runtime.EventExceptionThrown:
+			b.note("exception: " + e.ExceptionDetails.Text)
+		case *runtime.EventConsoleAPICalled:
+			if e.Type == runtime.ConsoleAPICalledTypeError {
+				b.note(fmt.Sprintf("console.error: %v", e.Args))
+			}
+		case *log.EventEntryAdded:
+			if e.Entry.Level == "error" {
+				b.note("log: " + e.Entry.Text + " " + e.Entry.URL)
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (b *browser) note(text string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.errors = append(b.errors, text)
+}
+
+func (b *browser) run(actions ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	if err := chromedp.Do(b.ctx, actions...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *browser) login(account string) {
+	b.t.Helper()
+	b.run(chromedp.Navigate(b.url+"/login"), chromedp.SetValue(chromedp.CSS("#u"), account), chromedp.SetValue(chromedp.CSS("#p"), testPassword),
+		chromedp.Submit(chromedp.CSS("#p")), chromedp.WaitVisible(chromedp.CSS(".nav")))
+}
+
+func (b *browser) width(px int) {
+	b.t.Helper()
+	if px < 600 {
+		b.run(chromedp.EmulateViewport(int64(px), 844, chromedp.EmulateMobile, chromedp.EmulateTouch))
+		return
+	}
+	b.run(chromedp.EmulateViewport(int64(px), 900))
+}
+
+// ask evaluates an expression in the page.
+func ask[T any](b *browser, expression string) T {
+	b.t.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		b.t.Fatalf("evaluating %s: %v", expression, err)
+	}
+	return v
+}
+
+// quiet fails the test if the console said something since the last look.
+func (b *browser) quiet(where string) {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range b.errors {
+		b.t.Errorf("%s: %s", where, e)
+	}
+	b.errors = nil
+}
+
+// fits fails the test if the page can be scrolled sideways, and names what
+// sticks out.
+func (b *browser) fits(where string) {
+	b.t.Helper()
+	out := ask[string](b, `(() => {
+		const w = document.documentElement.clientWidth;
+		if (document.documentElement.scrollWidth <= w) return '';
+		const wide = [...document.body.querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > w + 1 && !e.closest('.table-wrap,.nav,.sr'));
+		return document.documentElement.scrollWidth + ' > ' + w + ': ' + wide.slice(0, 4).map(e => e.tagName + '.' + e.className).join(', ');
+	})()`)
+	if out != "" {
+		b.t.Errorf("%s overflows: %s", where, out)
+	}
+}
+
+// shot saves a picture of the whole page in $GATECAST_SHOTS, or in a
+// directory that goes away with the test.
+func (b *browser) shot(name string) {
+	b.t.Helper()
+	dir := os.Getenv("GATECAST_SHOTS")
+	if dir == "" {
+		dir = b.t.TempDir()
+	}
+	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// tour is every page a user walks through.
+func (w *world) tour(t testing.TB) map[string]string {
+	pages := map[string]string{
+		"overview": "/", "points": "/points", "points_issues": "/points?state=issue&sort=state",
+		"point": pointPath(w.points["谷雨里南门"].ID), "point_demo": pointPath(w.points["松风苑南门"].ID),
+		"point_bare": pointPath(w.points["初夏庭南门"].ID), "slot": slotPath(w.points["谷雨里南门"].ID, "2026-11-23.gates.evening"),
+		"enrol": "/enrol", "password": "/password", "lost": "/nowhere",
+	}
+	return pages
+}
+
+func TestPagesInTheBrowser(t *testing.T) {
+	w := newWorld(t)
+	b := newBrowser(t, w)
+	b.login("admin")
+	pages := w.tour(t)
+	for _, lang := range languages {
+		for _, px := range []int{1440, 390} {
+			b.width(px)
+			for name, path := range pages {
+				where := fmt.Sprintf("%s-%s-%d", name, lang, px)
+				sep := "?"
+				if strings.Contains(path, "?") {
+					sep = "&"
+				}
+				b.run(chromedp.Navigate(b.url+path+sep+"lang="+lang), chromedp.WaitReady(chromedp.CSS("#main")))
+				b.fits(where)
+				b.shot(where)
+				if name == "lost" {
+					b.errors = nil // the browser notes the 404
+				}
+				b.quiet(where)
+			}
+		}
+	}
+}

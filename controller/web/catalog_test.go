@@ -1,0 +1,276 @@
+package web
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+
+	"golang.org/x/net/html"
+
+	"gatecast/controller/fleet"
+	"gatecast/internal/wire"
+	"gatecast/schedules"
+)
+
+func loadTestLanguages(t *testing.T) map[string]*lang {
+	t.Helper()
+	all, err := loadLanguages(shanghai)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestCatalogsAgree(t *testing.T) {
+	all := loadTestLanguages(t)
+	zh, en := all["zh"].texts, all["en"].texts
+	for key, m := range zh {
+		other, ok := en[key]
+		if !ok {
+			t.Errorf("en lacks %q", key)
+			continue
+		}
+		if !strings.HasPrefix(key, "date.") && !maps.Equal(m.arguments(), other.arguments()) {
+			t.Errorf("%q uses arguments %v in zh, %v in en", key, m.arguments(), other.arguments())
+		}
+		if len(m) == 0 || len(other) == 0 {
+			t.Errorf("%q is empty", key)
+		}
+	}
+	for key := range en {
+		if _, ok := zh[key]; !ok {
+			t.Errorf("zh lacks %q", key)
+		}
+	}
+}
+
+func TestCatalogsSpeakTheirLanguage(t *testing.T) {
+	all := loadTestLanguages(t)
+	for key, m := range all["en"].texts {
+		if text := m.format([]any{"0", "1", "2", "3"}); key != "language.other" && hasHan(text) {
+			t.Errorf("en %q has Chinese in it: %q", key, text)
+		}
+	}
+	for key, m := range all["zh"].texts {
+		for _, s := range m {
+			if strings.ContainsAny(s.lit, "!！") {
+				t.Errorf("zh %q exclaims: %q", key, s.lit)
+			}
+		}
+	}
+}
+
+func hasHan(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return unicode.Is(unicode.Han, r) })
+}
+
+// families are keys made of a prefix and a value known to the code; every
+// value must have a text.
+func families() map[string][]string {
+	f := map[string][]string{
+		"verdict.":       {"now"},
+		"grade.":         {"A", "B", "C", "D"},
+		"kind.":          {string(fleet.Gate), string(fleet.Horn), string(fleet.Indoors)},
+		"role.":          {string(fleet.Admin), string(fleet.Clerk), string(fleet.Supervisor)},
+		"weekday.":       {"mon", "tue", "wed", "thu", "fri", "sat", "sun"},
+		"points.state.":  pointStates,
+		"device.row.":    {"plan", "hash", "clips", "horizon", "time", "unacked"},
+		"device.time.t":  {"0", "1", "2"},
+		"result.":        {"played", "partial", "failed", "skipped", "doubt", "other"},
+		"record.":        {"boot", "intent", "outcome", "plan", "clock", "gap", "stop", "other"},
+		"audit.":         {"login", "login_refused", "logout", "password", "join_code"},
+		"done.":          {"password"},
+		"weekday.short.": {"mon", "tue", "wed", "thu", "fri", "sat", "sun"},
+	}
+	for _, v := range append(slices.Clone(fleet.Verdicts), fleet.Due) {
+		f["verdict."] = append(f["verdict."], string(v))
+	}
+	for _, d := range schedules.DayTypes() {
+		f["daytype."] = append(f["daytype."], string(d))
+	}
+	for _, r := range []wire.Reason{
+		wire.ReasonOffline, wire.ReasonPower, wire.ReasonClock, wire.ReasonClipMissing, wire.ReasonHash, wire.ReasonSilent, wire.ReasonStopped,
+		wire.ReasonPreempted, wire.ReasonYielded, wire.ReasonQuiet, wire.ReasonDevice, wire.ReasonNotInstalled, wire.ReasonOther,
+	} {
+		f["reason."] = append(f["reason."], string(r))
+	}
+	for code := range conditionIcons {
+		f["cond."] = append(f["cond."], code, code+".text")
+	}
+	for _, code := range []string{"unknown", "detail", "journal_fault", "journal_damaged", "disk_full"} {
+		f["cond."] = append(f["cond."], code)
+		if code != "detail" {
+			f["cond."] = append(f["cond."], code+".text")
+		}
+	}
+	delete(f, "cond.link_down") // shown as offline, by our own knowledge
+	f["cond."] = slices.DeleteFunc(f["cond."], func(c string) bool { return strings.HasPrefix(c, "link_down") })
+	return f
+}
+
+var templateKey = regexp.MustCompile(`\bt "([^"]+)"`)
+
+// keysInUse are the keys that templates and code name.
+func keysInUse(t *testing.T) map[string]bool {
+	t.Helper()
+	used := map[string]bool{}
+	files, err := fs.Glob(templateFiles, "templates/*.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		data, err := templateFiles.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range templateKey.FindAllStringSubmatch(string(data), -1) {
+			used[m[1]] = true
+		}
+	}
+	sources, err := fs.Glob(os.DirFS("."), "*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range sources {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			sel, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok || (sel.Sel.Name != "T" && sel.Sel.Name != "frame") {
+				return true
+			}
+			for _, arg := range call.Args {
+				lit, ok := arg.(*ast.BasicLit)
+				if ok && lit.Kind == token.STRING {
+					key, err := strconv.Unquote(lit.Value)
+					if err == nil && (strings.Contains(key, ".") || sel.Sel.Name == "T") {
+						used[key] = true
+					}
+					if sel.Sel.Name == "T" {
+						break // the rest are arguments
+					}
+				}
+			}
+			return true
+		})
+	}
+	return used
+}
+
+func TestEveryTextIsInTheCatalogAndUsed(t *testing.T) {
+	texts := loadTestLanguages(t)["zh"].texts
+	used := keysInUse(t)
+	known := map[string]bool{}
+	for prefix, values := range families() {
+		for _, v := range values {
+			known[prefix+v] = true
+			if _, ok := texts[prefix+v]; !ok {
+				t.Errorf("the catalogs lack %q", prefix+v)
+			}
+		}
+	}
+	for key := range used {
+		if _, ok := texts[key]; !ok && !strings.HasSuffix(key, ".") {
+			t.Errorf("the catalogs lack %q", key)
+		}
+	}
+	for key := range texts {
+		if !used[key] && !known[key] {
+			t.Errorf("nothing uses %q", key)
+		}
+	}
+}
+
+// spoken are the attributes that people see or hear.
+var spoken = map[string]bool{"title": true, "aria-label": true, "placeholder": true, "alt": true, "data-toast": true, "data-copy": true, "data-undo": true}
+
+var action = regexp.MustCompile(`(?s)\{\{.*?\}\}`)
+
+// TestTemplatesHoldNoText finds letters that stand in a template itself: text
+// nodes and the attributes people read.
+func TestTemplatesHoldNoText(t *testing.T) {
+	files, err := fs.Glob(templateFiles, "templates/*.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		data, err := templateFiles.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		z := html.NewTokenizer(strings.NewReader(action.ReplaceAllString(string(data), "")))
+		for tt := z.Next(); tt != html.ErrorToken; tt = z.Next() {
+			tok := z.Token()
+			if tt == html.TextToken && strings.ContainsFunc(tok.Data, unicode.IsLetter) {
+				t.Errorf("%s: text %q belongs into the catalogs", name, strings.TrimSpace(tok.Data))
+			}
+			for _, a := range tok.Attr {
+				if spoken[a.Key] && strings.ContainsFunc(a.Val, unicode.IsLetter) {
+					t.Errorf("%s: %s=%q belongs into the catalogs", name, a.Key, a.Val)
+				}
+				if a.Key == "style" || strings.HasPrefix(a.Key, "on") {
+					t.Errorf("%s: attribute %s is forbidden by our own policy", name, a.Key)
+				}
+			}
+		}
+	}
+}
+
+func TestMessageFormat(t *testing.T) {
+	tests := []struct {
+		text string
+		args []any
+		want string
+	}{
+		{"plain", nil, "plain"},
+		{"{0} of {1}", []any{1, "x"}, "1 of x"},
+		{"{0} {0|point|points}", []any{1}, "1 point"},
+		{"{0} {0|point|points}", []any{0}, "0 points"},
+		{"{0|is|are}", []any{"1"}, "is"},
+		{"{1}", []any{1}, "{1}"},
+		{"", nil, ""},
+	}
+	for _, tt := range tests {
+		m, err := parseMessage(tt.text)
+		if err != nil {
+			t.Errorf("parseMessage(%q): %v", tt.text, err)
+			continue
+		}
+		if got := m.format(tt.args); got != tt.want {
+			t.Errorf("format(%q, %v) = %q, want %q", tt.text, tt.args, got, tt.want)
+		}
+	}
+	for _, bad := range []string{"{", "{x}", "{0|one}", "{12}", "{-1}"} {
+		if _, err := parseMessage(bad); err == nil {
+			t.Errorf("parseMessage(%q) passed", bad)
+		}
+	}
+}
+
+func FuzzParseMessage(f *testing.F) {
+	f.Add("{0} {0|point|points}")
+	f.Add("{")
+	f.Fuzz(func(t *testing.T, text string) {
+		if m, err := parseMessage(text); err == nil {
+			_ = m.format([]any{1, 2})
+		}
+	})
+}

@@ -1,0 +1,50 @@
+package web
+
+import (
+	"strconv"
+	"strings"
+
+	"gatecast/controller/fleet"
+)
+
+// figures are the counts of a page: seven, and 未到 while a day runs.
+type figures struct {
+	fleet.Counts
+	Parts     []figure // in the order of every page, zeros included
+	Sum       string   // 138 = 81 + 1 + …, zeros left out
+	InWords   string   // 138 = 已播 81 + 部分播 1 + …
+	Agrees    bool
+	Confirmed string
+	Counting  string
+}
+
+// figure is one count with its verdict.
+type figure struct {
+	V     string
+	Grade string
+	N     int
+}
+
+func (l *lang) figures(c fleet.Counts) figures {
+	f := figures{Counts: c, Parts: []figure{
+		{V: "played", Grade: "A", N: c.Played}, {V: "partial", N: c.Partial}, {V: "missed", N: c.Missed}, {V: "doubt", N: c.Doubt},
+		{V: "exempt", N: c.Exempt}, {V: "pending", N: c.Pending}, {V: "due", N: c.Due},
+	}}
+	var terms, words []string
+	total := 0
+	for _, p := range f.Parts {
+		total += p.N
+		if p.N != 0 {
+			terms = append(terms, strconv.Itoa(p.N))
+			words = append(words, l.T("verdict."+p.V)+" "+strconv.Itoa(p.N))
+		}
+	}
+	f.Agrees = total == c.Owed
+	f.Sum = strconv.Itoa(c.Owed)
+	if len(terms) > 0 {
+		f.InWords = f.Sum + " = " + strings.Join(words, " + ")
+		f.Sum += " = " + strings.Join(terms, " + ")
+	}
+	f.Confirmed, f.Counting = l.Rate(c.Confirmed()), l.Rate(c.CountingPending())
+	return f
+}

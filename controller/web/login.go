@@ -1,0 +1,134 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"gatecast/controller/auth"
+	"gatecast/controller/fleet"
+)
+
+// loginView is the login form, with what was wrong the last time.
+type loginView struct {
+	Login  string
+	To     string
+	Error  string // bold part
+	Hint   string
+	Ended  bool // came here because a session ended
+	Secure bool
+}
+
+// maxForm bounds forms without files.
+const maxForm = 1 << 20
+
+func (s *Server) loginForm(w http.ResponseWriter, r *http.Request, v *visit) error {
+	to := localPath(r.URL.Query().Get("to"))
+	if _, err := s.o.Logins.Resume(r.Context(), sessionToken(r)); err == nil {
+		return redirect(w, r, to)
+	}
+	return s.showLogin(w, r, v, http.StatusOK, loginView{To: to, Ended: r.URL.Query().Has("to")})
+}
+
+func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, v *visit, status int, view loginView) error {
+	f, err := s.frame(r.Context(), v, r, "login.title", "")
+	if err != nil {
+		return err
+	}
+	view.Secure = secure(r)
+	f.Here, f.V = "/login", view
+	return s.show(w, status, "login", f)
+}
+
+func (s *Server) login(w http.ResponseWriter, r *http.Request, v *visit) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	to := localPath(r.FormValue("to"))
+	login := strings.TrimSpace(r.FormValue("login"))
+	token, user, err := s.o.Logins.Login(r.Context(), login, r.FormValue("password"),
+		auth.Visitor{Address: address(r), Agent: r.UserAgent(), Old: sessionToken(r)})
+	if refused := (*auth.Refused)(nil); errors.As(err, &refused) {
+		s.o.Logger.Warn("login refused", "login", login, "from", address(r), "left", refused.Left, "wait", refused.Wait)
+		s.audit(r, &visit{User: fleet.User{Login: login}, Now: v.Now}, "login_refused", "", "")
+		view := loginView{Login: login, To: to}
+		view.Error, view.Hint = v.L.refusal(refused)
+		return s.showLogin(w, r, v, http.StatusUnauthorized, view)
+	}
+	if err != nil {
+		return err
+	}
+	v.User = user
+	s.audit(r, v, "login", "", "")
+	setSession(w, r, token)
+	if user.MustSet {
+		to = "/password"
+	}
+	return redirect(w, r, to)
+}
+
+// refusal is what a refused login reads. It does not say which part was
+// wrong, nor whether the account exists.
+func (l *lang) refusal(r *auth.Refused) (text, hint string) {
+	if r.Wait > 0 {
+		minutes := int((r.Wait + time.Minute - 1) / time.Minute)
+		return l.T("login.paused"), l.T("login.wait", minutes)
+	}
+	return l.T("login.wrong"), l.T("login.left", r.Left)
+}
+
+func (s *Server) logout(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if err := s.o.Logins.Logout(r.Context(), v.Token); err != nil {
+		return err
+	}
+	s.audit(r, v, "logout", "", "")
+	setSession(w, r, "")
+	return redirect(w, r, "/login")
+}
+
+// passwordView is the form for a new password.
+type passwordView struct {
+	Forced   bool // the password was given out and has to be changed first
+	OldError string
+	NewError string
+}
+
+func (s *Server) passwordForm(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return s.showPassword(w, r, v, http.StatusOK, passwordView{})
+}
+
+func (s *Server) showPassword(w http.ResponseWriter, r *http.Request, v *visit, status int, view passwordView) error {
+	f, err := s.frame(r.Context(), v, r, "password.title", "")
+	if err != nil {
+		return err
+	}
+	view.Forced = v.User.MustSet
+	f.V = view
+	return s.show(w, status, "password", f)
+}
+
+func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, v *visit) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	old, chosen := r.FormValue("old"), r.FormValue("new")
+	if chosen != r.FormValue("again") {
+		return s.showPassword(w, r, v, http.StatusUnprocessableEntity, passwordView{NewError: v.L.T("password.differ")})
+	}
+	token, err := s.o.Logins.ChangePassword(r.Context(), v.User, old, chosen,
+		auth.Visitor{Address: address(r), Agent: r.UserAgent()})
+	var refused *auth.Refused
+	var rule *fleet.Error
+	switch {
+	case errors.As(err, &refused):
+		text, hint := v.L.T("password.wrong"), v.L.T("login.left", refused.Left)
+		if refused.Wait > 0 || refused.Left == 0 {
+			text, hint = v.L.refusal(&auth.Refused{Wait: max(refused.Wait, time.Minute)})
+		}
+		return s.showPassword(w, r, v, http.StatusUnprocessableEntity, passwordView{OldError: text + hint})
+	case errors.As(err, &rule) && rule.Code == fleet.Invalid:
+		return s.showPassword(w, r, v, http.StatusUnprocessableEntity, passwordView{NewError: v.L.Error(rule)})
+	case err != nil:
+		return err
+	}
+	s.audit(r, v, "password", "", "")
+	setSession(w, r, token)
+	return redirect(w, r, "/?done=password")
+}

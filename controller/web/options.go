@@ -1,0 +1,172 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/url"
+	"time"
+
+	"gatecast/controller/auth"
+	"gatecast/controller/fleet"
+	"gatecast/internal/wire"
+	"gatecast/schedules"
+)
+
+// Registry is what the pages read of places and people. A point that does not
+// exist yields an error of code fleet.NotFound.
+type Registry interface {
+	Units(ctx context.Context) ([]fleet.Unit, error)
+	Compounds(ctx context.Context) ([]fleet.Compound, error)
+	Liaisons(ctx context.Context) ([]fleet.Liaison, error)
+	Points(ctx context.Context, f fleet.PointFilter) ([]fleet.Point, error)
+	Point(ctx context.Context, id fleet.PointID) (fleet.Point, error)
+}
+
+// Devices is what the pages read of devices.
+type Devices interface {
+	Devices(ctx context.Context) ([]fleet.Device, error)
+	// DeviceOfPoint returns the active device; fleet.NotFound if there is none.
+	DeviceOfPoint(ctx context.Context, id fleet.PointID) (fleet.Device, error)
+}
+
+// Ledger is what was owed and how it was settled.
+type Ledger interface {
+	Obligations(ctx context.Context, f fleet.ObligationFilter) ([]fleet.Obligation, error)
+	// Obligation returns one row; fleet.NotFound or fleet.Invalid if there is none.
+	Obligation(ctx context.Context, id fleet.PointID, slot wire.SlotID) (fleet.Obligation, error)
+	Summary(ctx context.Context, q fleet.SummaryQuery) ([]fleet.SummaryRow, error)
+	RecordsOfSlot(ctx context.Context, id fleet.PointID, slot wire.SlotID) ([]fleet.Record, error)
+	// PlaysOfPoint returns the latest outcomes of a point, the latest first.
+	PlaysOfPoint(ctx context.Context, id fleet.PointID, limit int) ([]fleet.Record, error)
+}
+
+// Clips is the clip library.
+type Clips interface {
+	Clips(ctx context.Context) ([]fleet.Clip, error)
+	Clip(ctx context.Context, id fleet.ClipID) (fleet.Clip, error)
+}
+
+// ClipInfo is what the office says about an upload; every field may be empty.
+type ClipInfo struct {
+	Name     string // short name that programmes use
+	Title    string
+	ScamType string
+	Audience string
+	Text     string
+}
+
+// Media takes audio in and gives it back.
+type Media interface {
+	// Ingest reads one upload to its end or to the limit of size, and adds it to
+	// the library. A file that is refused yields a *fleet.Error with the reason.
+	Ingest(ctx context.Context, file string, r io.Reader, info ClipInfo, by string) (fleet.Clip, error)
+	// Open returns the delivery form of a clip.
+	Open(sha256 string) (io.ReadSeekCloser, error)
+}
+
+// Programmes are the versions of what the office wrote.
+type Programmes interface {
+	Programmes(ctx context.Context) ([]fleet.Programme, error)
+	Programme(ctx context.Context, id fleet.ProgrammeID) (fleet.Programme, error)
+}
+
+// Problem is one thing wrong with, or worth knowing about, a programme.
+type Problem struct {
+	Line     int    // from 1; 0 where there is none
+	Key      string // path of the key, empty for the file as a whole
+	Text     string
+	TextEN   string
+	Blocking bool // the programme cannot be activated
+}
+
+// Change is what an activation would do or did.
+type Change struct {
+	Points               int // that owe slots
+	Devices              int // that get a new plan
+	Slots                int // owed in the horizon, silenced ones included
+	Silenced             int
+	Added, Removed, Kept int // future slots owed, against the programmes in force
+	From, To             time.Time
+}
+
+// Planner checks, previews and activates programmes.
+type Planner interface {
+	// Upload stores a version as a draft; its ID is 0 where the problems forbid
+	// even that.
+	Upload(ctx context.Context, file string, yaml []byte, by string, now time.Time) (fleet.Programme, []Problem, error)
+	// Preview returns what yaml alone would put at the points, silenced slots
+	// included, by start; nil where its problems forbid that.
+	Preview(ctx context.Context, file string, yaml []byte, points []fleet.PointID, from schedules.Date, days int, now time.Time) (map[fleet.PointID][]schedules.Slot, []Problem, error)
+	WhatIf(ctx context.Context, id fleet.ProgrammeID, now time.Time) (Change, error)
+	Activate(ctx context.Context, id fleet.ProgrammeID, now time.Time) (Change, error)
+}
+
+// JoinCodes is where codes for new devices are kept, by hash.
+type JoinCodes interface {
+	// JoinCodes returns the codes of one point, of all points for 0, newest first.
+	JoinCodes(ctx context.Context, id fleet.PointID) ([]fleet.JoinCode, error)
+	// JoinCode returns the code with that hash; fleet.NotFound if there is none.
+	JoinCode(ctx context.Context, hash string) (fleet.JoinCode, error)
+	AddJoinCode(ctx context.Context, c fleet.JoinCode) error
+}
+
+// Trust makes join codes and the line an installer pastes.
+type Trust interface {
+	NewJoinCode() (code, hash string)
+	// HashCode returns the hash of a code as somebody typed it; what cannot be a
+	// code is an error.
+	HashCode(code string) (string, error)
+	JoinLine(code string) string // names the controller and the hash of its trust root
+}
+
+// Audit keeps who did what.
+type Audit interface {
+	AddAudit(ctx context.Context, a fleet.Audit) error
+	Audits(ctx context.Context, limit int) ([]fleet.Audit, error) // newest first
+}
+
+// Options of a Server. The interfaces, Logins, Logger and Zone are required.
+type Options struct {
+	Registry   Registry
+	Devices    Devices
+	Ledger     Ledger
+	Clips      Clips
+	Media      Media
+	Programmes Programmes
+	Planner    Planner
+	JoinCodes  JoinCodes
+	Trust      Trust
+	Audit      Audit
+	Logins     *auth.Logins
+	Events     *Hub // nil means that pages are refreshed by the clock only
+	Logger     *slog.Logger
+	Zone       *time.Location // of days and times on every page
+
+	PublicURL string           // how phones reach the pages, e.g. https://gatecast.example.org; empty means as the office did
+	Version   string           // shown at the foot of every page
+	Demo      bool             // says on every page that the data are invented
+	Now       func() time.Time // nil means time.Now; tests show a known day
+}
+
+func (o *Options) validate() error {
+	switch {
+	case o.Registry == nil, o.Devices == nil, o.Ledger == nil:
+		return errors.New("web options: Registry, Devices and Ledger are required")
+	case o.JoinCodes == nil, o.Trust == nil, o.Audit == nil:
+		return errors.New("web options: JoinCodes, Trust and Audit are required")
+	case o.Logins == nil, o.Logger == nil, o.Zone == nil:
+		return errors.New("web options: Logins, Logger and Zone are required")
+	}
+	if o.PublicURL != "" {
+		u, err := url.Parse(o.PublicURL)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || (u.Path != "" && u.Path != "/") {
+			return errors.New("web options: PublicURL must be http:// or https:// and a host, without a path")
+		}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return nil
+}

@@ -1,0 +1,275 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"gatecast/controller/fleet"
+)
+
+// pointsView is the list of points.
+type pointsView struct {
+	Filter  pointsFilter
+	Units   []option
+	Kinds   []option
+	States  []option
+	Rows    []pointRow
+	Total   int // that match
+	All     int
+	Pager   pager
+	Columns []column
+}
+
+// pointsFilter is what the URL asks for.
+type pointsFilter struct {
+	Query, State, Sort string
+	Unit               fleet.UnitID
+	Kind               fleet.PointKind
+	Page               int // from 1
+}
+
+// option is an entry of a choice.
+type option struct {
+	Value, Text string
+	On          bool
+}
+
+// sortLink is the head of a column that can be sorted by.
+type sortLink struct {
+	Href, Text string
+	On         bool
+}
+
+// Head returns the head of the column sorted by name, with its text.
+func (v *pointsView) Head(name, text string) sortLink {
+	return sortLink{Href: v.Filter.link(name, 1), Text: text, On: v.Filter.Sort == name}
+}
+
+// pager links to the pages around this one; empty hrefs where there is none.
+type pager struct {
+	Page, Pages    int
+	Previous, Next string
+}
+
+// pointRow is one point in the list.
+type pointRow struct {
+	Code, Name, Href, Unit, Kind string
+	State                        deviceState
+	Plan                         planState
+	Output                       string
+	Demo                         bool
+	Seen                         string
+	Cells                        []cell
+	Need                         string
+
+	order int // of the unit
+	rank  int // of the state, worst first
+	seen  time.Time
+}
+
+const pointsPerPage = 100
+
+var pointSorts = []string{"code", "name", "unit", "state", "seen"}
+
+var pointStates = []string{"issue", "online", "offline", "behind", "bare"}
+
+func (s *Server) points(ctx context.Context, v *visit, r *http.Request) (frame, error) {
+	f, err := s.frame(ctx, v, r, "nav.points", "points")
+	if err != nil {
+		return f, err
+	}
+	q := readPointsFilter(r.URL.Query())
+	p, err := s.places(ctx, fleet.PointFilter{Unit: q.Unit, Kind: q.Kind, Query: q.Query})
+	if err != nil {
+		return f, err
+	}
+	everything := p.points
+	if q.Unit != 0 || q.Kind != "" || q.Query != "" {
+		if everything, err = s.o.Registry.Points(ctx, fleet.PointFilter{}); err != nil {
+			return f, fmt.Errorf("reading points: %w", err)
+		}
+	}
+	today := s.dayOf(v.Now)
+	rows, err := s.o.Ledger.Obligations(ctx, fleet.ObligationFilter{From: today, To: today})
+	if err != nil {
+		return f, fmt.Errorf("reading obligations: %w", err)
+	}
+	if err := s.progress(ctx, rows, v.Now); err != nil {
+		return f, err
+	}
+	f.V = v.L.pointsOf(p, everything, q, rows, v.Now)
+	return f, nil
+}
+
+func readPointsFilter(q url.Values) pointsFilter {
+	f := pointsFilter{Query: strings.TrimSpace(q.Get("q")), Kind: fleet.PointKind(q.Get("kind")), Sort: "code", Page: 1}
+	if n, err := strconv.ParseInt(q.Get("unit"), 10, 64); err == nil && n > 0 {
+		f.Unit = fleet.UnitID(n)
+	}
+	for _, s := range pointStates {
+		if q.Get("state") == s {
+			f.State = s
+		}
+	}
+	for _, s := range pointSorts {
+		if q.Get("sort") == s {
+			f.Sort = s
+		}
+	}
+	if n, err := strconv.Atoi(q.Get("page")); err == nil && n > 1 {
+		f.Page = n
+	}
+	if f.Kind != fleet.Gate && f.Kind != fleet.Horn && f.Kind != fleet.Indoors {
+		f.Kind = ""
+	}
+	return f
+}
+
+// link is the URL of the same list with another sorting or page.
+func (f pointsFilter) link(sortBy string, page int) string {
+	q := url.Values{}
+	set := func(key, value string) {
+		if value != "" {
+			q.Set(key, value)
+		}
+	}
+	set("q", f.Query)
+	set("state", f.State)
+	set("kind", string(f.Kind))
+	if f.Unit != 0 {
+		q.Set("unit", fmt.Sprint(f.Unit))
+	}
+	if sortBy != "code" {
+		q.Set("sort", sortBy)
+	}
+	if page > 1 {
+		q.Set("page", strconv.Itoa(page))
+	}
+	if len(q) == 0 {
+		return "/points"
+	}
+	return "/points?" + q.Encode()
+}
+
+func (l *lang) pointsOf(p *places, everything []fleet.Point, q pointsFilter, today []fleet.Obligation, now time.Time) *pointsView {
+	byPoint := map[fleet.PointID][]fleet.Obligation{}
+	for _, o := range today {
+		byPoint[o.Point] = append(byPoint[o.Point], o)
+	}
+	view := &pointsView{Filter: q, All: len(everything), Columns: columns(today, now)}
+	order := map[fleet.UnitID]int{}
+	for i, u := range p.units {
+		order[u.ID] = i
+	}
+	var rows []pointRow
+	for _, pt := range p.points {
+		row := l.pointRow(p, pt, byPoint[pt.ID], view.Columns, now)
+		row.order = order[pt.Unit]
+		if q.keeps(row, p.device[pt.ID], now) {
+			rows = append(rows, row)
+		}
+	}
+	q.sort(rows)
+	view.Total = len(rows)
+	view.Rows, view.Pager = cutPage(rows, q)
+	view.choices(l, p, everything, q)
+	return view
+}
+
+func (v *pointsView) choices(l *lang, p *places, everything []fleet.Point, q pointsFilter) {
+	with, kinds := map[fleet.UnitID]bool{}, map[fleet.PointKind]bool{}
+	for _, pt := range everything {
+		with[pt.Unit], kinds[pt.Kind] = true, true
+	}
+	for _, u := range p.units {
+		if with[u.ID] {
+			v.Units = append(v.Units, option{Value: fmt.Sprint(u.ID), Text: u.Name, On: u.ID == q.Unit})
+		}
+	}
+	for _, k := range []fleet.PointKind{fleet.Gate, fleet.Horn, fleet.Indoors} {
+		if kinds[k] {
+			v.Kinds = append(v.Kinds, option{Value: string(k), Text: l.T("kind." + string(k)), On: k == q.Kind})
+		}
+	}
+	for _, s := range pointStates {
+		v.States = append(v.States, option{Value: s, Text: l.T("points.state." + s), On: s == q.State})
+	}
+}
+
+func (l *lang) pointRow(p *places, pt fleet.Point, today []fleet.Obligation, cols []column, now time.Time) pointRow {
+	d, has := p.device[pt.ID]
+	row := pointRow{Code: pt.Code, Name: pt.Name, Href: pointPath(pt.ID), Unit: p.unit[pt.Unit].Name, Kind: l.T("kind." + string(pt.Kind))}
+	row.State, row.rank = l.deviceState(d, has, now)
+	row.Cells = l.tileOf(p, pt, today, cols, now).Cells
+	if !has {
+		return row
+	}
+	row.Plan = l.planState(d)
+	row.Output, row.Demo = d.Output.Sink, d.Output.Demo
+	row.Seen, row.seen = l.Stamp(d.LastSeen, now), d.LastSeen
+	if n := l.needsOf(p, pt, today, now); len(n) > 0 {
+		row.Need = n[0].Title
+	}
+	return row
+}
+
+func (q pointsFilter) keeps(row pointRow, d fleet.Device, now time.Time) bool {
+	has := d.ID != ""
+	switch q.State {
+	case "issue":
+		return row.Need != ""
+	case "online":
+		return has && online(d, now)
+	case "offline":
+		return has && !online(d, now)
+	case "behind":
+		return has && !d.Ready()
+	case "bare":
+		return !has
+	}
+	return true
+}
+
+func (q pointsFilter) sort(rows []pointRow) {
+	sort.SliceStable(rows, func(i, j int) bool {
+		a, b := rows[i], rows[j]
+		switch q.Sort {
+		case "name":
+			if a.Name != b.Name {
+				return a.Name < b.Name
+			}
+		case "unit":
+			if a.order != b.order {
+				return a.order < b.order
+			}
+		case "state":
+			if a.rank != b.rank {
+				return a.rank < b.rank
+			}
+		case "seen":
+			if !a.seen.Equal(b.seen) {
+				return a.seen.After(b.seen)
+			}
+		}
+		return a.Code < b.Code
+	})
+}
+
+func cutPage(rows []pointRow, q pointsFilter) ([]pointRow, pager) {
+	pages := max(1, (len(rows)+pointsPerPage-1)/pointsPerPage)
+	page := min(q.Page, pages)
+	g := pager{Page: page, Pages: pages}
+	if page > 1 {
+		g.Previous = q.link(q.Sort, page-1)
+	}
+	if page < pages {
+		g.Next = q.link(q.Sort, page+1)
+	}
+	return rows[(page-1)*pointsPerPage : min(len(rows), page*pointsPerPage)], g
+}

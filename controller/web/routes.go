@@ -1,0 +1,130 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"gatecast/controller/auth"
+	"gatecast/controller/fleet"
+)
+
+// routes is every page and action there is, and what it needs.
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+
+	// without login
+	s.public(mux, "GET /login", s.loginForm)
+	s.public(mux, "POST /login", s.login)
+	s.public(mux, "GET /j/{code}", s.joinGuide)
+	s.public(mux, "GET /j/{code}/join.txt", s.joinFile)
+	mux.Handle("GET /static/{file}", s.assets)
+
+	// account
+	s.may(mux, fleet.ActRead, "POST /logout", s.logout)
+	s.may(mux, fleet.ActRead, "GET /password", s.passwordForm)
+	s.may(mux, fleet.ActRead, "POST /password", s.changePassword)
+
+	// overview
+	s.page(mux, fleet.ActRead, "/{$}", "overview", s.overview)
+
+	// points
+	s.page(mux, fleet.ActRead, "/points", "points", s.points)
+	s.page(mux, fleet.ActRead, "/points/{id}", "point", s.point)
+	s.page(mux, fleet.ActRead, "/points/{id}/slots/{slot}", "slot", s.slot)
+
+	// enrolment of devices
+	s.page(mux, fleet.ActEnrol, "/enrol", "enrol", s.enrolList)
+	s.may(mux, fleet.ActEnrol, "POST /enrol", s.issueCode)
+	s.page(mux, fleet.ActEnrol, "/enrol/{code}", "enrolcode", s.enrolCode)
+
+	mux.Handle("/", s.wrap(fleet.ActRead, func(http.ResponseWriter, *http.Request, *visit) error {
+		return errNoPage
+	}))
+	return mux
+}
+
+// handler answers one request. An error becomes an error page; nothing may
+// have been written then.
+type handler func(w http.ResponseWriter, r *http.Request, v *visit) error
+
+// loader reads what a page shows, for the page and for its event stream.
+type loader func(ctx context.Context, v *visit, r *http.Request) (frame, error)
+
+// public serves whoever asks.
+func (s *Server) public(mux *http.ServeMux, pattern string, h handler) {
+	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		v := &visit{L: s.pickLang(w, r), Now: s.o.Now()}
+		if err := h(w, r, v); err != nil {
+			s.fail(w, r, v, err)
+		}
+	})
+}
+
+// may serves users who may do what.
+func (s *Server) may(mux *http.ServeMux, what fleet.Action, pattern string, h handler) {
+	mux.Handle(pattern, s.wrap(what, h))
+}
+
+// page serves a page and, under /events, the stream of its live cards.
+func (s *Server) page(mux *http.ServeMux, what fleet.Action, path, name string, load loader) {
+	s.may(mux, what, "GET "+path, func(w http.ResponseWriter, r *http.Request, v *visit) error {
+		f, err := load(r.Context(), v, r)
+		if err != nil {
+			return err
+		}
+		f.Live = "/events" + f.Here
+		return s.show(w, http.StatusOK, name, f)
+	})
+	mux.Handle("GET /events"+path, s.stream(what, name, load))
+}
+
+// wrap is the one place where a session and the permission are asked for.
+func (s *Server) wrap(what fleet.Action, h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v := &visit{L: s.pickLang(w, r), Now: s.o.Now(), Token: sessionToken(r)}
+		user, err := s.o.Logins.Resume(r.Context(), v.Token)
+		if errors.Is(err, auth.ErrNoSession) {
+			s.toLogin(w, r, v)
+			return
+		}
+		if err != nil {
+			s.fail(w, r, v, err)
+			return
+		}
+		v.User = user
+		if user.MustSet && !strings.HasPrefix(r.URL.Path, "/password") && r.URL.Path != "/logout" {
+			http.Redirect(w, r, "/password", http.StatusSeeOther)
+			return
+		}
+		if !fleet.May(user.Role, what) {
+			s.fail(w, r, v, &fleet.Error{Code: fleet.Forbidden, Text: v.L.T("error.forbidden"), TextEN: v.L.T("error.forbidden")})
+			return
+		}
+		if err := h(w, r, v); err != nil {
+			s.fail(w, r, v, err)
+		}
+	})
+}
+
+// toLogin sends a reader to the login and back afterwards; what a form held
+// is lost, so a POST comes back to the page the form stood on.
+func (s *Server) toLogin(w http.ResponseWriter, r *http.Request, v *visit) {
+	to := here(r)
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		to = "/"
+		if ref, err := url.Parse(r.Referer()); err == nil && ref.Host == r.Host {
+			to = localPath(ref.RequestURI())
+		}
+	}
+	if v.Token != "" {
+		setSession(w, r, "")
+	}
+	target := "/login"
+	if to != "/" {
+		target += "?to=" + url.QueryEscape(to)
+	}
+	http.Redirect(w, r, target, http.StatusSeeOther)
+}

@@ -1,0 +1,192 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"gatecast/controller/auth"
+	"gatecast/controller/fleet"
+)
+
+// Server answers requests for pages. Use New; it is an http.Handler.
+type Server struct {
+	o       Options // immutable after New
+	langs   map[string]*lang
+	assets  *assets
+	pages   *pages
+	handler http.Handler
+	guesses *guesses
+
+	stop context.CancelFunc // ends the event streams
+	done context.Context
+}
+
+// New parses templates and catalogs and returns a Server that answers at
+// once. Its event streams run until Close.
+func New(o Options) (*Server, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{o: o, guesses: newGuesses()}
+	var err error
+	if s.langs, err = loadLanguages(o.Zone); err != nil {
+		return nil, err
+	}
+	if s.assets, err = loadAssets(); err != nil {
+		return nil, err
+	}
+	if s.pages, err = parsePages(s.langs, s.assets); err != nil {
+		return nil, err
+	}
+	s.done, s.stop = context.WithCancel(context.Background())
+	s.handler = guard(http.NewCrossOriginProtection().Handler(s.routes()))
+	return s, nil
+}
+
+// Close ends the event streams, which http.Server.Shutdown would wait for.
+// Requests after it are answered all the same.
+func (s *Server) Close() error {
+	s.stop()
+	return nil
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// policy allows nothing but our own files; data: is for the icons in the
+// stylesheet. There is no inline script or style anywhere.
+const policy = "default-src 'self'; img-src 'self' data:; media-src 'self'; object-src 'none'; " +
+	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+// guard sets the headers that every answer carries.
+func guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// visit is one request by somebody in a language.
+type visit struct {
+	L     *lang
+	User  fleet.User // zero on public pages
+	Token string     // of the session
+	Now   time.Time
+}
+
+const sessionCookie = "gatecast_session"
+
+// secure reports whether the request came over TLS, here or at a proxy on
+// this machine that says so.
+func secure(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	ip := net.ParseIP(address(r))
+	return ip != nil && ip.IsLoopback() && r.Header.Get("X-Forwarded-Proto") == "https"
+}
+
+func address(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+func setSession(w http.ResponseWriter, r *http.Request, token string) {
+	c := &http.Cookie{
+		Name: sessionCookie, Value: token, Path: "/", HttpOnly: true, Secure: secure(r),
+		SameSite: http.SameSiteLaxMode, MaxAge: int(auth.Longest / time.Second),
+	}
+	if token == "" {
+		c.MaxAge = -1
+	}
+	http.SetCookie(w, c)
+}
+
+func sessionToken(r *http.Request) string {
+	c, err := r.Cookie(sessionCookie)
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+// frame starts the frame of a page for a visit.
+func (s *Server) frame(ctx context.Context, v *visit, r *http.Request, titleKey, nav string) (frame, error) {
+	units, err := s.o.Registry.Units(ctx)
+	if err != nil {
+		return frame{}, fmt.Errorf("reading units: %w", err)
+	}
+	f := frame{
+		L: v.L, Nav: nav, User: v.User, Site: siteName(units), Here: here(r), Now: v.Now,
+		Demo: s.o.Demo, Version: s.o.Version,
+	}
+	if titleKey != "" {
+		f.Title = v.L.T(titleKey)
+	}
+	if done := r.URL.Query().Get("done"); done != "" && v.L.Has("done."+done) {
+		f.Done = v.L.T("done." + done)
+	}
+	return f, nil
+}
+
+func siteName(units []fleet.Unit) string {
+	for _, u := range units {
+		if u.Parent == 0 && u.Type == fleet.Subdistrict {
+			return u.Name
+		}
+	}
+	return ""
+}
+
+// here is the page's own path and query without what one visit added to it.
+func here(r *http.Request) string {
+	path := strings.TrimPrefix(r.URL.Path, "/events")
+	q := r.URL.Query()
+	for _, once := range []string{"lang", "done", "have"} {
+		q.Del(once)
+	}
+	if len(q) == 0 {
+		return path
+	}
+	return path + "?" + q.Encode()
+}
+
+// localPath returns to if it is a path on this server, otherwise "/": a
+// redirect must not lead a user who just logged in to somebody else's site.
+func localPath(to string) string {
+	u, err := url.Parse(to)
+	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(to, "//") ||
+		strings.ContainsAny(to, "\\\r\n") || strings.HasPrefix(u.Path, "/events") || strings.HasPrefix(u.Path, "//") {
+		return "/"
+	}
+	return to
+}
+
+// redirect is the answer after every action that changed something.
+func redirect(w http.ResponseWriter, r *http.Request, to string) error {
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
+}
+
+// audit keeps who did what. A failure is logged and does not undo the action.
+func (s *Server) audit(r *http.Request, v *visit, what, object, detail string) {
+	err := s.o.Audit.AddAudit(r.Context(), fleet.Audit{
+		At: v.Now, Who: v.User.Login, From: address(r), What: what, Object: object, Detail: detail,
+	})
+	if err != nil {
+		s.o.Logger.Error("writing audit line", "what", what, "object", object, "err", err)
+	}
+}

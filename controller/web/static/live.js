@@ -1,0 +1,82 @@
+// Gatecast: live cards, dropped files, and the forms that answer on their own. Loaded after ui.js; every page works without it.
+(function () {
+  'use strict';
+  var $$ = function (sel, root) { return Array.prototype.slice.call((root || document).querySelectorAll(sel)); };
+
+  // Live cards. What the reader is doing inside a card survives its replacement: focus and caret, opened rows and menus, scroll.
+  function path(el, root) {                       // how to find the same element again
+    if (el.id) return '#' + CSS.escape(el.id);
+    var steps = [];
+    for (; el && el !== root; el = el.parentElement) steps.unshift(':nth-child(' + (Array.prototype.indexOf.call(el.parentNode.children, el) + 1) + ')');
+    return ':scope > ' + steps.join(' > ');
+  }
+  function find(root, sel) { try { return root.querySelector(sel); } catch (e) { return null; } }
+
+  function swap(box, html) {
+    var act = document.activeElement, inside = box.contains(act) && act !== box, sel = inside && path(act, box), href = inside && act.getAttribute('href');
+    var caret = inside && 'selectionStart' in act ? [act.value, act.selectionStart, act.selectionEnd] : null;
+    var open = $$('[aria-expanded]', box).filter(function (b) { return b.getAttribute('aria-controls'); }).map(function (b) { return [b.getAttribute('aria-controls'), b.getAttribute('aria-expanded')]; });
+    var menus = $$('details', box).map(function (d) { return d.open; });
+    var rows = $$('.table-wrap', box).map(function (d) { return d.scrollLeft; });
+    box.innerHTML = html;
+    open.forEach(function (o) {
+      var b = $$('[aria-controls]', box).filter(function (b) { return b.getAttribute('aria-controls') === o[0]; })[0];
+      if (!b) return;
+      b.setAttribute('aria-expanded', o[1]);
+      o[0].split(' ').forEach(function (id) { var r = document.getElementById(id); if (r) r.hidden = o[1] !== 'true'; });
+    });
+    $$('details', box).forEach(function (d, i) { if (menus[i]) d.open = true; });
+    $$('.table-wrap', box).forEach(function (d, i) { if (rows[i]) d.scrollLeft = rows[i]; });
+    if (!inside) return;
+    var again = (href && $$('[href]', box).filter(function (a) { return a.getAttribute('href') === href; })[0]) || find(box, sel);
+    if (!again) return;
+    again.focus({ preventScroll: true });
+    if (caret && 'value' in again) { again.value = caret[0]; try { again.setSelectionRange(caret[1], caret[2]); } catch (e) { /* not a text field */ } }
+  }
+
+  var url = document.body.dataset.events;
+  if (url && window.EventSource) {
+    var have = $$('[data-live]').map(function (b) { return b.dataset.live + '.' + b.dataset.hash; }).join(',');
+    if (have) {
+      var source = new EventSource(url + (url.indexOf('?') < 0 ? '?' : '&') + 'have=' + encodeURIComponent(have));
+      source.addEventListener('card', function (e) {
+        var c = JSON.parse(e.data), box = document.querySelector('[data-live="' + c.id + '"]');
+        if (!box || box.dataset.hash === c.hash) return;
+        box.dataset.hash = c.hash;
+        swap(box, c.html);
+      });
+      source.addEventListener('gone', function () { source.close(); location.reload(); });
+      window.addEventListener('pagehide', function () { source.close(); });
+    }
+  }
+
+  // Files dropped on an upload area go into its field, so the form sends them as if they had been chosen.
+  $$('.drop').forEach(function (d) {
+    var input = d.querySelector('input[type=file]');
+    if (!input) return;
+    d.addEventListener('drop', function (e) {
+      if (!e.dataTransfer || !e.dataTransfer.files.length) return;
+      input.files = e.dataTransfer.files;
+      input.dispatchEvent(new Event('change', { bubbles: true }));
+    });
+  });
+
+  document.addEventListener('change', function (e) {
+    var t = e.target;
+    if (t.dataset.names) {                        // name the chosen files under the area
+      var box = document.querySelector(t.dataset.names);
+      box.textContent = '';
+      Array.prototype.forEach.call(t.files, function (f) { var li = document.createElement('li'); li.textContent = f.name; box.appendChild(li); });
+    }
+    if ('submit' in t.dataset && t.form) t.form.requestSubmit ? t.form.requestSubmit() : t.form.submit();
+  });
+
+  // One submission at a time: the second click of a slow upload does nothing.
+  document.addEventListener('submit', function (e) {
+    var b = e.submitter || e.target.querySelector('[type=submit]');
+    if (e.target.method.toLowerCase() !== 'post' || !b) return;
+    if (b.getAttribute('aria-busy') === 'true') { e.preventDefault(); return; }
+    b.setAttribute('aria-busy', 'true');
+  });
+  window.addEventListener('pageshow', function () { $$('[aria-busy=true]').forEach(function (b) { b.removeAttribute('aria-busy'); }); });
+})();

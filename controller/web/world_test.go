@@ -1,0 +1,369 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"gatecast/controller/auth"
+	"gatecast/controller/fleet"
+	"gatecast/controller/sample"
+	"gatecast/controller/store"
+	"gatecast/controller/trust"
+	"gatecast/internal/wire"
+)
+
+// shanghai is the zone of every test page.
+var shanghai = time.FixedZone("CST", 8*3600)
+
+// testNow is the Monday evening that the test world stands at: the evening
+// slot of the gates has run for 12 minutes.
+var testNow = time.Date(2026, 11, 23, 18, 12, 40, 0, shanghai)
+
+const testPassword = "Wuyou-2026-xia"
+
+// world is 示例街道 in a real store, with pages on it.
+type world struct {
+	store  *store.Store
+	server *Server
+	hub    *Hub
+	log    *logBuffer
+	points map[string]fleet.Point // by name
+	clock  atomic.Int64           // nanoseconds since 1970, what the pages take for now
+}
+
+func (w *world) now() time.Time      { return time.Unix(0, w.clock.Load()).In(shanghai) }
+func (w *world) setNow(at time.Time) { w.clock.Store(at.UnixNano()) }
+
+// newEmptyWorld is a store with accounts and nothing else.
+func newEmptyWorld(t testing.TB) *world {
+	t.Helper()
+	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "gatecast.db"), store.Options{StateDelay: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	w := &world{store: db, hub: &Hub{}, log: &logBuffer{}, points: map[string]fleet.Point{}}
+	w.setNow(testNow)
+	password, err := auth.Hash(testPassword)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range []fleet.User{
+		{Login: "admin", Name: "张工", Role: fleet.Admin}, {Login: "clerk", Name: "李工", Role: fleet.Clerk},
+		{Login: "inspector", Name: "王工", Role: fleet.Supervisor},
+	} {
+		u.Password, u.Created = password, testNow
+		if _, err := db.SaveUser(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.serve(t, nil)
+	return w
+}
+
+// serve puts pages on the store; change may alter the options.
+func (w *world) serve(t testing.TB, change func(*Options)) {
+	t.Helper()
+	logins, err := auth.New(w.store, w.store, w.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{
+		Registry: w.store, Devices: w.store, Ledger: w.store, JoinCodes: w.store, Audit: w.store,
+		Trust: testTrust{}, Logins: logins, Events: w.hub,
+		Logger: slog.New(slog.NewTextHandler(w.log, nil)), Zone: shanghai, Now: w.now, Version: "0.1", Demo: true,
+	}
+	if change != nil {
+		change(&o)
+	}
+	if w.server, err = New(o); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.server.Close() })
+}
+
+// testTrust is the real trust package behind a fixed address and root.
+type testTrust struct{}
+
+func (testTrust) NewJoinCode() (code, hash string) { return trust.NewJoinCode() }
+
+func (testTrust) HashCode(code string) (string, error) {
+	n, err := trust.NormalizeCode(code)
+	if err != nil {
+		return "", err
+	}
+	return trust.HashCode(n), nil
+}
+
+func (testTrust) JoinLine(code string) string {
+	return trust.JoinLine("https://10.1.2.3:8443", code, strings.Repeat("ab", 32))
+}
+
+// newWorld is the whole subdistrict after two weeks of playing.
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	w := newEmptyWorld(t)
+	w.fill(t, testNow)
+	return w
+}
+
+// fill imports the registry, binds devices and lets two weeks pass.
+func (w *world) fill(t testing.TB, now time.Time) {
+	t.Helper()
+	ctx := t.Context()
+	if err := w.store.ImportRegistry(ctx, sample.Registry(now.AddDate(0, -1, 0))); err != nil {
+		t.Fatal(err)
+	}
+	points, err := w.store.Points(ctx, fleet.PointFilter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range points {
+		if !bare(p.Name) {
+			w.enrol(t, p, wire.DeviceID(fmt.Sprintf("d%024x", i+1)), now.AddDate(0, 0, -30))
+		}
+		if p, err = w.store.Point(ctx, p.ID); err != nil {
+			t.Fatal(err)
+		}
+		w.points[p.Name] = p
+		points[i] = p
+	}
+	w.owe(t, points, now)
+	w.settle(t, points, now)
+	for i, p := range points {
+		if !bare(p.Name) {
+			w.report(t, p, i, now)
+		}
+	}
+	w.play(t, w.points["谷雨里南门"], now)
+	w.play(t, w.points["松风苑南门"], now)
+	for _, a := range []fleet.Audit{
+		{At: now.Add(-9 * time.Hour), Who: "inspector", What: "login"},
+		{At: now.Add(-2 * time.Hour), Who: "admin", What: "join_code", Object: "初夏庭南门"},
+	} {
+		if err := w.store.AddAudit(ctx, a); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// bare names the points that have no device yet.
+func bare(name string) bool { return name == "初夏庭南门" || name == "云岭水口组" }
+
+func (w *world) enrol(t testing.TB, p fleet.Point, id wire.DeviceID, at time.Time) {
+	t.Helper()
+	hash := "hash-" + string(id)
+	if err := w.store.AddJoinCode(t.Context(), fleet.JoinCode{Hash: hash, Point: p.ID, Issued: at, Expires: at.Add(joinFor), By: "admin"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.store.Enrol(t.Context(), hash, fleet.Device{ID: id, SPKI: []byte(id), Hardware: "Raspberry Pi 4"}, at); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store.SetWanted(t.Context(), id, 218, planHash); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var planHash = strings.Repeat("5c", 32)
+
+type testSlot struct {
+	key, name    string
+	hour, minute int
+	plays        int
+}
+
+var (
+	gateSlots    = []testSlot{{"morning", "早", 7, 30, 6}, {"noon", "中", 11, 20, 6}, {"evening", "晚", 18, 0, 6}}
+	villageSlots = []testSlot{{"morning", "早", 7, 0, 4}, {"evening", "晚", 18, 30, 4}}
+)
+
+// owe writes what every point owes from 13 days ago to tomorrow.
+func (w *world) owe(t testing.TB, points []fleet.Point, now time.Time) {
+	t.Helper()
+	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, shanghai)
+	from := midnight.AddDate(0, 0, -13)
+	win := fleet.PlanWindow{From: from, To: midnight.AddDate(0, 0, 2)}
+	var all []fleet.Obligation
+	for _, p := range points {
+		if bare(p.Name) {
+			continue
+		}
+		win.Points = append(win.Points, p.ID)
+		slots, programme := gateSlots, "gates"
+		if p.Kind == fleet.Horn {
+			slots, programme = villageSlots, "villages"
+		}
+		for d := range 15 {
+			day := from.AddDate(0, 0, d)
+			kind := "workday"
+			if wd := day.Weekday(); wd == time.Saturday || wd == time.Sunday {
+				kind = "rest_day"
+			}
+			for _, s := range slots {
+				start := day.Add(time.Duration(s.hour)*time.Hour + time.Duration(s.minute)*time.Minute)
+				date := day.Format(time.DateOnly)
+				verdict, note := fleet.Due, ""
+				if p.Name == "蝉鸣里北门" && s.name == "中" {
+					verdict, note = fleet.Exempt, "考点周边静默 全天"
+				}
+				all = append(all, fleet.Obligation{
+					Point: p.ID, Day: fleet.Day(date), Slot: wire.SlotID(date + "." + programme + "." + s.key), Programme: programme, Version: 3,
+					Name: s.name, DayType: kind, Start: start, End: start.Add(30 * time.Minute), Plays: s.plays,
+					PlannedMS: int64(s.plays) * 25_000, Verdict: verdict, Note: note, Reason: map[bool]wire.Reason{true: wire.ReasonQuiet}[note != ""],
+				})
+			}
+		}
+	}
+	if _, err := w.store.PutObligations(t.Context(), win, all, from.Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// settle decides what has ended by now: played, save for a few that make the
+// pages worth reading.
+func (w *world) settle(t testing.TB, points []fleet.Point, now time.Time) {
+	t.Helper()
+	rows, err := w.store.DueToSettle(t.Context(), now, 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[fleet.PointID]string{}
+	for _, p := range points {
+		names[p.ID] = p.Name
+	}
+	today := fleet.Day(now.Format(time.DateOnly))
+	var all []fleet.Settlement
+	for _, o := range rows {
+		s := fleet.Settlement{Point: o.Point, Day: o.Day, Slot: o.Slot, Verdict: fleet.Played, Grade: fleet.GradeB, PlaysOK: o.Plays, SoundMS: o.PlannedMS}
+		switch name := names[o.Point]; {
+		case name == "云阶台侧门" && o.Day == today:
+			s.Verdict, s.Grade, s.Reason, s.PlaysOK, s.SoundMS = fleet.Missed, fleet.NoGrade, wire.ReasonDevice, 0, 0
+		case name == "河湾里北门" && o.Day == today && o.Name == "早":
+			s.Verdict, s.Reason, s.PlaysOK, s.SoundMS = fleet.Partial, wire.ReasonPower, 4, 100_000
+		case name == "谷雨里南门" && o.Day >= dayPlus(today, -1):
+			s.Verdict, s.Reason = fleet.Doubt, wire.ReasonSilent
+		case name == "晴川府西门" && o.Day >= dayPlus(today, -1):
+			s.Verdict, s.Grade, s.Reason, s.PlaysOK, s.SoundMS = fleet.Pending, fleet.GradeD, wire.ReasonOffline, 0, 0
+		case name == "松风苑南门" && o.Day == dayPlus(today, -6) && o.Name == "晚":
+			s.Verdict, s.Grade, s.Reason, s.PlaysOK, s.SoundMS = fleet.Missed, fleet.NoGrade, wire.ReasonPower, 0, 0
+		case name == "松风苑南门" || name == "听松里东门":
+			s.Grade = fleet.GradeA
+		}
+		all = append(all, s)
+	}
+	if _, err := w.store.Settle(t.Context(), all, now); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// report lets the device at p say what it has.
+func (w *world) report(t testing.TB, p fleet.Point, i int, now time.Time) {
+	t.Helper()
+	d, err := w.store.DeviceOfPoint(t.Context(), p.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clip := func(n int) string { return fmt.Sprintf("%064x", n) }
+	st := wire.State{
+		Session: 7, Online: true, AtUS: wire.US(now), PlanVersion: 218, PlanSHA256: planHash, HorizonS: now.AddDate(0, 0, 59).Unix(),
+		ClipsReady: []string{clip(1), clip(2), clip(3)}, Log: "00112233445566aa", LastSeq: 44, AckedSeq: 44,
+		Time: wire.TimeState{Level: wire.T2, ErrMS: 12}, Output: wire.Output{Sink: "alsa", Device: "hw:CARD=Device", Mixer: "Speaker 60%"},
+	}
+	at := now.Add(-9 * time.Second)
+	offline := false
+	switch p.Name {
+	case "云阶台侧门":
+		st.Conditions = []wire.Condition{{Code: "output_fault", Severity: "bad", SinceUS: wire.US(now.Add(-11 * time.Hour)), Detail: "hw:CARD=Device"}}
+	case "星渡湾二号门":
+		st.Time.Level = wire.T0
+		st.Conditions = []wire.Condition{{Code: "clock_untrusted", Severity: "bad", SinceUS: wire.US(now.Add(-92 * time.Minute))}}
+	case "晴川府西门":
+		at, offline = now.Add(-49*time.Hour), true
+	case "麦浪庭西门":
+		st.PlanVersion, st.PlanSHA256 = 211, strings.Repeat("aa", 32)
+		st.ClipsReady, st.ClipsMissing = st.ClipsReady[:1], st.ClipsReady[1:]
+	case "松风苑南门":
+		st.Output = wire.Output{Sink: "file", Device: "songfengyuan.wav", Demo: true}
+		st.Playing = wire.PlayID(now.Format(time.DateOnly) + ".gates.evening#3")
+	}
+	if _, err := w.store.SaveHello(t.Context(), d.ID, wire.Hello{Protocol: wire.Protocol, Session: 7, Agent: "0.1.0", State: st}, at); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.store.SaveState(t.Context(), d.ID, st, at); err != nil {
+		t.Fatal(err)
+	}
+	if offline {
+		if _, err := w.store.SetOffline(t.Context(), d.ID, 7, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// play writes the journal of today's three evening plays at p.
+func (w *world) play(t testing.TB, p fleet.Point, now time.Time) {
+	t.Helper()
+	d, err := w.store.DeviceOfPoint(t.Context(), p.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := now.Format(time.DateOnly)
+	slot := wire.SlotID(day + ".gates.evening")
+	var raws []json.RawMessage
+	seq, prev := wire.Seq(0), ""
+	add := func(kind wire.RecordKind, at time.Time, body any) {
+		seq++
+		b, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := json.Marshal(wire.Record{Log: "00112233445566aa", Seq: seq, Prev: prev, Kind: kind, AtUS: wire.US(at), BootID: "b1", Level: wire.T2, ErrMS: 12, Body: b})
+		if err != nil {
+			t.Fatal(err)
+		}
+		raws, prev = append(raws, raw), fmt.Sprintf("%064x", int(seq)*7919)
+	}
+	for k := range 3 {
+		at := time.Date(now.Year(), now.Month(), now.Day(), 18, 5*k, 0, 0, shanghai)
+		play := wire.PlayID(fmt.Sprintf("%s#%d", slot, k+1))
+		add(wire.RecordIntent, at.Add(-200*time.Millisecond), wire.Intent{Play: play, Slot: slot, Plan: 218, Clip: fmt.Sprintf("%064x", 1), PlannedUS: wire.US(at)})
+		add(wire.RecordOutcome, at.Add(25*time.Second), wire.Outcome{
+			Play: play, Slot: slot, Plan: 218, Clip: fmt.Sprintf("%064x", 1), PlannedUS: wire.US(at), IntentSeq: seq, Result: wire.PlayPlayed,
+			StartedUS: wire.US(at.Add(600 * time.Microsecond)), ElapsedMS: 25_010, SoundMS: 25_000, ClipMS: 25_000, Frames: 600_000,
+			FramesWritten: 600_000, FramesPlayed: 600_000, Rate: 24_000, Sink: "alsa", Device: "hw:CARD=Device", Mixer: "Speaker 60%", End: "drained",
+			Demo: p.Name == "松风苑南门", Path: map[bool]string{true: "songfengyuan.wav"}[p.Name == "松风苑南门"],
+		})
+	}
+	if n, err := w.store.AppendRecords(context.Background(), d.ID, "00112233445566aa", raws, now); err != nil || n != len(raws) {
+		t.Fatalf("AppendRecords = %d, %v, want %d", n, err, len(raws))
+	}
+}
+
+// logBuffer keeps what the server logged. Safe for concurrent use.
+type logBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
