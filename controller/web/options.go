@@ -57,11 +57,14 @@ type ClipInfo struct {
 	Text     string
 }
 
+// Note is something to know about an upload that was taken.
+type Note struct{ Text, TextEN string }
+
 // Media takes audio in and gives it back.
 type Media interface {
 	// Ingest reads one upload to its end or to the limit of size, and adds it to
 	// the library. A file that is refused yields a *fleet.Error with the reason.
-	Ingest(ctx context.Context, file string, r io.Reader, info ClipInfo, by string) (fleet.Clip, error)
+	Ingest(ctx context.Context, file string, r io.Reader, info ClipInfo, by string) (fleet.Clip, []Note, error)
 	// Open returns the delivery form of a clip.
 	Open(sha256 string) (io.ReadSeekCloser, error)
 }
