@@ -213,6 +213,16 @@ func backup(ctx context.Context, db *sql.DB, path string) error {
 	return syncFile(path)
 }
 
+// Ping reports whether the database answers: a read, and an empty turn of the
+// one writer, so that a stuck disk is noticed.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.read.PingContext(ctx); err != nil {
+		return fmt.Errorf("reading database %q: %w", s.path, explain(err))
+	}
+	_, err := change(ctx, s, func(*tx) (none, error) { return none{}, nil })
+	return err
+}
+
 // Check verifies the whole database: pages, indexes, references and that the
 // daily sums equal the rows. It reads everything.
 func (s *Store) Check(ctx context.Context) error {
