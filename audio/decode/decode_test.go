@@ -44,23 +44,26 @@ func wantCode(t testing.TB, err error, code Code) *Error {
 // returns the correlation and at how many frames later got has it.
 func likeness(got, want []float32, rate int) (rho float64, lag int) {
 	from, n := rate/2, rate
-	rho = -1
-	for shift := -rate / 10; shift <= rate/10; shift++ {
+	at := func(shift, stride int) float64 {
 		if from+shift < 0 || from+shift+n > len(got) || from+n > len(want) {
-			continue
+			return -1
 		}
 		a, b := got[from+shift:from+shift+n], want[from:from+n]
 		var ab, aa, bb float64
-		for i := range a {
+		for i := 0; i < n; i += stride {
 			ab += float64(a[i]) * float64(b[i])
 			aa += float64(a[i]) * float64(a[i])
 			bb += float64(b[i]) * float64(b[i])
 		}
-		if r := ab / math.Sqrt(aa*bb+1e-30); r > rho {
+		return ab / math.Sqrt(aa*bb+1e-30)
+	}
+	rho = -1
+	for shift := -rate / 10; shift <= rate/10; shift++ {
+		if r := at(shift, 13); r > rho {
 			rho, lag = r, shift
 		}
 	}
-	return rho, lag
+	return at(lag, 1), lag
 }
 
 func channel(p *audio.PCM, c int) []float32 {
