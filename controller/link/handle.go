@@ -1,0 +1,218 @@
+package link
+
+import (
+	"encoding/json"
+	"slices"
+
+	"gatecast/controller/fleet"
+	"gatecast/internal/wire"
+)
+
+// handle serves what one device has said, in order. Batches of records that
+// follow each other are committed together and acked once.
+func (l *Link) handle(b *box, queue []message) {
+	d, err := l.o.Store.Device(l.ctx, b.id)
+	if err != nil || d.State != fleet.DeviceActive {
+		l.stats.refused.Add(int64(len(queue)))
+		l.o.Kick(b.id)
+		return
+	}
+	for len(queue) > 0 {
+		if queue[0].kind == wire.KindRecords {
+			n := 1
+			for n < len(queue) && queue[n].kind == wire.KindRecords {
+				n++
+			}
+			l.records(b, d, queue[:n])
+			queue = queue[n:]
+			continue
+		}
+		if err := l.one(b, queue[0]); err != nil {
+			l.stats.refused.Add(1)
+			l.logger.Debug("message refused", "device", b.id, "kind", queue[0].kind, "err", err)
+		}
+		queue = queue[1:]
+	}
+}
+
+func (l *Link) one(b *box, m message) error {
+	switch m.kind {
+	case wire.KindHello:
+		h, err := wire.Decode[wire.Hello](m.payload)
+		if err != nil {
+			return err
+		}
+		return l.hello(b, h)
+	case wire.KindState:
+		s, err := wire.Decode[wire.State](m.payload)
+		if err != nil {
+			return err
+		}
+		return l.state(b, s)
+	case wire.KindResult:
+		r, err := wire.Decode[wire.Result](m.payload)
+		if err != nil {
+			return err
+		}
+		l.orders.answered(b.id, r)
+	}
+	return nil
+}
+
+// hello answers a device that has connected, or asks for the time again: with
+// the time, with what is committed of its journal, and with its plan if it has
+// another one.
+func (l *Link) hello(b *box, h wire.Hello) error {
+	before, err := l.o.Store.Device(l.ctx, b.id)
+	if err != nil {
+		return err
+	}
+	if h.Nonce != "" && len(h.Nonce) <= 64 {
+		// First and with a clock read now: what waits makes the time wrong.
+		answer, err := l.o.Trust.SealTime(b.id, h.Nonce, l.o.Now())
+		if err != nil {
+			return err
+		}
+		if err := l.publish(wire.Down(b.id, wire.KindTime), answer); err != nil {
+			return err
+		}
+	}
+	if h.Session < before.Session {
+		// Taken all the same: a device whose card was written anew counts
+		// from its clock, and nobody should have to visit it.
+		l.logger.Info("session number went back", "device", b.id, "from", before.Session, "to", h.Session)
+	}
+	h.State.Session, h.State.Online = h.Session, true
+	d, err := l.o.Store.SaveHello(l.ctx, b.id, h, l.o.Now())
+	if err != nil {
+		return err
+	}
+	l.changed(before, d)
+	l.ackIf(b.id, h.State, true)
+	return l.repair(b, d, true)
+}
+
+// state takes what a device says it has. The last will says only that the
+// session ended.
+func (l *Link) state(b *box, s wire.State) error {
+	before, err := l.o.Store.Device(l.ctx, b.id)
+	if err != nil {
+		return err
+	}
+	if s.Session < before.Session {
+		return nil // of an older session: a death can arrive after the next birth
+	}
+	if !s.Online {
+		ended, err := l.o.Store.SetOffline(l.ctx, b.id, s.Session, l.o.Now())
+		if ended {
+			l.o.OnEvent(fleet.Event{Kind: fleet.EventDevice, Point: before.Point})
+		}
+		return err
+	}
+	d, err := l.o.Store.SaveState(l.ctx, b.id, s, l.o.Now())
+	if err != nil {
+		return err
+	}
+	l.changed(before, d)
+	l.ackIf(b.id, s, false)
+	return l.repair(b, d, false)
+}
+
+// changed tells pages when a person would see the difference.
+func (l *Link) changed(a, b fleet.Device) {
+	if a.Online != b.Online || a.Session != b.Session || a.PlanVersion != b.PlanVersion || a.PlanHash != b.PlanHash ||
+		a.Playing != b.Playing || a.TimeLevel != b.TimeLevel || a.Output != b.Output ||
+		!slices.Equal(a.ClipsMiss, b.ClipsMiss) || !slices.Equal(a.ClipsReady, b.ClipsReady) || !slices.Equal(a.Conditions, b.Conditions) {
+		l.o.OnEvent(fleet.Event{Kind: fleet.EventDevice, Point: b.Point})
+	}
+}
+
+// ackIf tells the device what is committed when it believes something else,
+// or always. A controller restored from a backup thus asks for what it lost.
+func (l *Link) ackIf(id wire.DeviceID, s wire.State, always bool) {
+	if s.Log == "" {
+		return
+	}
+	a, err := l.o.Store.AckState(l.ctx, id, s.Log)
+	if err != nil {
+		l.logger.Warn("reading what is committed", "device", id, "log", s.Log, "err", err)
+		return
+	}
+	if always || a.Upto != s.AckedSeq {
+		l.ack(id, a)
+	}
+}
+
+func (l *Link) ack(id wire.DeviceID, a wire.Ack) {
+	payload, err := json.Marshal(a)
+	if err != nil {
+		l.logger.Error("encoding ack", "device", id, "err", err)
+		return
+	}
+	if l.publish(wire.Down(id, wire.KindAck), payload) == nil {
+		l.stats.acks.Add(1)
+	}
+}
+
+// maxCommit bounds the records that one device commits at a time, so that a
+// long backlog of one does not keep the others waiting.
+const maxCommit = 500
+
+// records commits batches and acks them. Without a commit there is no ack,
+// and the device sends again.
+func (l *Link) records(b *box, d fleet.Device, queue []message) {
+	var log wire.LogID
+	var pending []json.RawMessage
+	flush := func() {
+		if len(pending) > 0 {
+			l.commit(b, d, log, pending)
+		}
+		pending = nil
+	}
+	for _, m := range queue {
+		batch, err := wire.Decode[wire.Batch](m.payload)
+		if err != nil || batch.Log == "" {
+			l.stats.refused.Add(1)
+			l.logger.Debug("message refused", "device", b.id, "kind", m.kind, "err", err)
+			continue
+		}
+		if batch.Log != log || len(pending)+len(batch.Records) > maxCommit {
+			flush()
+		}
+		log = batch.Log
+		pending = append(pending, batch.Records...)
+	}
+	flush()
+}
+
+func (l *Link) commit(b *box, d fleet.Device, log wire.LogID, records []json.RawMessage) {
+	l.stats.records.Add(int64(len(records)))
+	for _, broken := range b.chain.follow(b.id, log, records) {
+		l.stats.broken.Add(1)
+		l.logger.Warn("journal's chain is broken", "device", b.id, "log", log, "seq", broken.Seq, "want", broken.Want, "got", broken.Got)
+		l.o.OnBroken(broken)
+	}
+	fresh, err := l.o.Store.AppendRecords(l.ctx, b.id, log, records, l.o.Now())
+	switch {
+	case fleet.CodeOf(err) == fleet.Forbidden:
+		l.stats.refused.Add(1)
+		l.o.Kick(b.id)
+		return
+	case err != nil:
+		if l.ctx.Err() == nil && l.failed.ok(l.o.Now()) {
+			l.logger.Error("committing records", "device", b.id, "records", len(records), "err", err)
+		}
+		return
+	}
+	a, err := l.o.Store.AckState(l.ctx, b.id, log)
+	if err != nil {
+		l.logger.Warn("reading what is committed", "device", b.id, "log", log, "err", err)
+		return
+	}
+	l.ack(b.id, a)
+	if fresh > 0 {
+		l.stats.fresh.Add(int64(fresh))
+		l.o.OnRecords()
+		l.o.OnEvent(fleet.Event{Kind: fleet.EventRecord, Point: d.Point})
+	}
+}
