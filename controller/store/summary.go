@@ -105,11 +105,14 @@ func (s *Store) Summary(ctx context.Context, q fleet.SummaryQuery) ([]fleet.Summ
 		by = append(by, col)
 	}
 	query := "SELECT " + strings.Join(append(slices.Clone(by), sums), ", ") + " FROM " + table + w.String()
+	order := ""
 	if len(by) > 0 {
-		query += " GROUP BY " + strings.Join(by, ", ") + " ORDER BY " + strings.Join(by, ", ")
-	} else {
-		query += " HAVING count(*) > 0"
+		query += " GROUP BY " + strings.Join(by, ", ")
+		order = " ORDER BY " + strings.Join(by, ", ")
 	}
+	// The first of the sums is what is owed; sums of rows that a plan took
+	// away are 0.
+	query += " HAVING " + sums[:strings.Index(sums, ",")] + " > 0" + order
 	return list(ctx, s, "summary", func(r scanner) (fleet.SummaryRow, error) { return scanSummary(r, q.By) }, query, w.args...)
 }
 
