@@ -196,7 +196,13 @@ func (s *Store) closeFiles() error {
 // Backup writes a compact copy of the database, as of one instant, to path,
 // which must not exist. On return it survives power loss.
 func (s *Store) Backup(ctx context.Context, path string) error {
-	return backup(ctx, s.read, path)
+	// A connection of its own: the readers may not write, not even elsewhere.
+	db, err := sql.Open("sqlite", dsn(s.path, ""))
+	if err != nil {
+		return fmt.Errorf("opening database %q: %w", s.path, err)
+	}
+	defer db.Close()
+	return backup(ctx, db, path)
 }
 
 func backup(ctx context.Context, db *sql.DB, path string) error {

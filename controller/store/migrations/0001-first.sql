@@ -128,7 +128,7 @@ CREATE TABLE clips (
   example      INTEGER NOT NULL DEFAULT 0,       -- 0 or 1
   bytes        INTEGER NOT NULL,
   rate         INTEGER NOT NULL,                 -- frames a second
-  frames       INTEGER NOT NULL,
+  frames       INTEGER NOT NULL,                 -- length of the delivery form
   lufs         REAL NOT NULL,                    -- integrated loudness
   true_peak    REAL NOT NULL,                    -- dBTP
   gain_db      REAL NOT NULL,                    -- brings it to the target loudness
@@ -157,7 +157,7 @@ CREATE TABLE docs (
   sha256    TEXT PRIMARY KEY,                    -- hex, of bytes
   type      TEXT NOT NULL,                       -- wire.DocType
   device    TEXT NOT NULL DEFAULT '',            -- wire.DeviceID, empty for every device
-  version   INTEGER NOT NULL,
+  version   INTEGER NOT NULL,                    -- wire.Header's
   stored_us INTEGER NOT NULL,
   bytes     BLOB NOT NULL                        -- the sealed envelope
 );
@@ -195,7 +195,7 @@ CREATE TABLE dead_letters (
   sha256      TEXT NOT NULL,                     -- hex, of raw
   reason      TEXT NOT NULL,
   received_us INTEGER NOT NULL,
-  raw         BLOB NOT NULL,
+  raw         BLOB NOT NULL,                     -- as it arrived
   UNIQUE (log_id, seq, sha256)
 );
 
