@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"gatecast/controller/auth"
+	"gatecast/controller/fleet"
+	"gatecast/controller/store"
+)
+
+// open opens the store of the configured data folder.
+func (p *program) open(ctx context.Context) (*store.Store, error) {
+	return store.Open(ctx, filepath.Join(p.cfg.DataDir, "gatecast.db"), store.Options{Logger: slog.New(slog.DiscardHandler)})
+}
+
+// password gives an account a one-time password, and makes it an
+// administrator's account if it is the first there is.
+func (p *program) password(ctx context.Context, login string) error {
+	s, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	user, err := s.UserByLogin(ctx, login)
+	if fleet.CodeOf(err) == fleet.NotFound {
+		all, err := s.Users(ctx)
+		if err != nil {
+			return err
+		}
+		if len(all) > 0 {
+			return &fleet.Error{Code: fleet.NotFound,
+				Text:   fmt.Sprintf("没有“%s”这个账号；已有的账号请管理员在网页上新建", login),
+				TextEN: fmt.Sprintf("there is no account %q", login)}
+		}
+		user = fleet.User{Login: login, Name: login, Role: fleet.Admin, Created: time.Now()}
+	} else if err != nil {
+		return err
+	}
+	once := auth.OneTime()
+	if user.Password, err = auth.Hash(once); err != nil {
+		return err
+	}
+	user.MustSet, user.Failures, user.LockedTo = true, 0, time.Time{}
+	if _, err := s.SaveUser(ctx, user); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.out, "账号 %s 的一次性口令：%s\nOne-time password of %s: %s\n", login, once, login, once)
+	return nil
+}

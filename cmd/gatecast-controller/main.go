@@ -1,0 +1,162 @@
+// Command gatecast-controller is the server in the office.
+//
+// Without a subcommand it runs until SIGTERM. The others look after its
+// configuration, its accounts and its registry; those that touch the store
+// want the server stopped, because one process at a time holds it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	_ "time/tzdata" // the office's zone must be known on every machine
+
+	"gatecast/controller"
+	"gatecast/controller/config"
+	"gatecast/controller/fleet"
+	"gatecast/internal/configfile"
+	"gatecast/internal/sdnotify"
+)
+
+// Exit statuses.
+const (
+	exitOK    = 0
+	exitBad   = 1
+	exitUsage = 2
+)
+
+const usageText = `用法 · usage: gatecast-controller [SUBCOMMAND] [--config FILE]
+
+  run                     运行，直到 SIGTERM · run until SIGTERM (the default)
+  config describe         打印带说明的默认配置 · print the annotated default configuration
+  config check            检查配置文件 · check a configuration file
+  password LOGIN          设置一次性口令并打印 · set and print a one-time password
+  registry example        打印名册样例 · print an example registry
+  registry import FILE    导入名册（可重复） · import units, compounds, points, groups, liaisons
+  version                 版本 · version
+
+password 和 registry import 须先停服务 · need the server stopped: systemctl stop gatecast-controller
+`
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// program is one run with its streams and its configuration.
+type program struct {
+	out, err io.Writer
+	file     string
+	cfg      config.Config
+}
+
+func run(args []string, out, errw io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	p := &program{out: out, err: errw}
+	fs := flag.NewFlagSet("gatecast-controller", flag.ContinueOnError)
+	fs.SetOutput(errw)
+	fs.Usage = func() { fmt.Fprint(errw, usageText) }
+	fs.StringVar(&p.file, "config", "", "configuration file")
+	dataDir := fs.String("data", "", "data folder, instead of the configuration's")
+	var words []string
+	for rest := args; ; {
+		if err := fs.Parse(rest); errors.Is(err, flag.ErrHelp) {
+			return exitOK
+		} else if err != nil {
+			return exitUsage
+		}
+		if rest = fs.Args(); len(rest) == 0 {
+			break
+		}
+		words, rest = append(words, rest[0]), rest[1:]
+	}
+	cmd, ok := p.command(words)
+	if !ok {
+		fmt.Fprint(errw, usageText)
+		return exitUsage
+	}
+	var err error
+	if p.cfg, err = config.Load(p.file, os.LookupEnv); err != nil {
+		fmt.Fprintln(errw, err)
+		return exitBad
+	}
+	if *dataDir != "" {
+		p.cfg.DataDir = *dataDir
+	}
+	if err := cmd(ctx); err != nil {
+		p.say(err)
+		return exitBad
+	}
+	return exitOK
+}
+
+// command finds what words ask for.
+func (p *program) command(words []string) (func(context.Context) error, bool) {
+	word := func(i int) string {
+		if i < len(words) {
+			return words[i]
+		}
+		return ""
+	}
+	switch {
+	case len(words) == 0, len(words) == 1 && words[0] == "run":
+		return p.serve, true
+	case len(words) == 1 && words[0] == "version":
+		return func(context.Context) error { fmt.Fprintln(p.out, "gatecast-controller", version()); return nil }, true
+	case len(words) == 2 && words[0] == "config" && words[1] == "describe":
+		return func(context.Context) error { d := config.Defaults(); return configfile.Describe(p.out, &d) }, true
+	case len(words) == 2 && words[0] == "config" && words[1] == "check":
+		return func(context.Context) error {
+			fmt.Fprintln(p.out, "配置没有问题 · the configuration is good")
+			return nil
+		}, true
+	case len(words) == 2 && words[0] == "password":
+		return func(ctx context.Context) error { return p.password(ctx, word(1)) }, true
+	case len(words) == 2 && words[0] == "registry" && words[1] == "example":
+		return func(context.Context) error { _, err := io.WriteString(p.out, registryExample); return err }, true
+	case len(words) == 3 && words[0] == "registry" && words[1] == "import":
+		return func(ctx context.Context) error { return p.importRegistry(ctx, word(2)) }, true
+	}
+	return nil, false
+}
+
+// serve runs the controller and keeps systemd informed.
+func (p *program) serve(ctx context.Context) error {
+	return controller.Run(ctx, controller.Options{Config: p.cfg, Version: version(), Logger: p.logger()}, func(c *controller.Controller) {
+		sdnotify.Ready()
+		go sdnotify.Watchdog(ctx, func(ctx context.Context) error { return c.Store.Ping(ctx) })
+	})
+}
+
+func (p *program) logger() *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(p.cfg.Log.Level)) // validated
+	o := &slog.HandlerOptions{Level: level}
+	if p.cfg.Log.Format == "json" {
+		return slog.New(slog.NewJSONHandler(p.err, o))
+	}
+	return slog.New(slog.NewTextHandler(p.err, o))
+}
+
+// say prints an error as people are told it, Chinese and English.
+func (p *program) say(err error) {
+	var fe *fleet.Error
+	if errors.As(err, &fe) && fe.Text != "" {
+		fmt.Fprintf(p.err, "%s\n%s\n", fe.Text, fe.TextEN)
+		return
+	}
+	fmt.Fprintln(p.err, "gatecast-controller:", err)
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "devel"
+	}
+	return info.Main.Version
+}

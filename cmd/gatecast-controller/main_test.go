@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// runTest runs the command and returns its status and what it said.
+func runTest(t *testing.T, args ...string) (int, string, string) {
+	t.Helper()
+	var out, errw bytes.Buffer
+	status := run(args, &out, &errw)
+	return status, out.String(), errw.String()
+}
+
+func TestUsage(t *testing.T) {
+	for _, args := range [][]string{{"dance"}, {"config"}, {"config", "eat"}, {"password"}, {"run", "twice"}} {
+		if status, _, said := runTest(t, args...); status != exitUsage || !strings.Contains(said, "usage") {
+			t.Errorf("%v: status %d, said %q", args, status, said)
+		}
+	}
+	if status, _, _ := runTest(t, "--help"); status != exitOK {
+		t.Errorf("--help: status %d", status)
+	}
+}
+
+func TestConfigDescribeCanBeChecked(t *testing.T) {
+	status, text, _ := runTest(t, "config", "describe")
+	if status != exitOK {
+		t.Fatalf("status %d", status)
+	}
+	file := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, said := runTest(t, "config", "check", "--config", file); status != exitOK {
+		t.Errorf("config check of config describe: %d, %s", status, said)
+	}
+	typo := strings.Replace(text, "mqtt_listen", "mqtt_lisen", 1)
+	if err := os.WriteFile(file, []byte(typo), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, _, said := runTest(t, "--config", file, "config", "check")
+	if status != exitBad || !strings.Contains(said, file+":") || !strings.Contains(said, "mqtt_lisen: unknown key") {
+		t.Errorf("a typo: %d, %q", status, said)
+	}
+}
+
+func TestFirstAccountIsMadeAtTheConsole(t *testing.T) {
+	dir := t.TempDir()
+	status, out, said := runTest(t, "--data", dir, "password", "admin")
+	if status != exitOK || !strings.Contains(out, "admin") {
+		t.Fatalf("password: %d, %q, %q", status, out, said)
+	}
+	again, out2, _ := runTest(t, "password", "admin", "--data", dir)
+	if again != exitOK || out2 == out {
+		t.Errorf("the second password is the first: %d, %q", again, out2)
+	}
+	if status, _, said := runTest(t, "--data", dir, "password", "adnim"); status != exitBad || !strings.Contains(said, "adnim") {
+		t.Errorf("a mistyped account: %d, %q", status, said)
+	}
+}
+
+func TestRegistryExampleImports(t *testing.T) {
+	dir := t.TempDir()
+	_, text, _ := runTest(t, "registry", "example")
+	if _, err := parseRegistry([]byte(text), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "registry.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if status, out, said := runTest(t, "--data", dir, "registry", "import", file); status != exitOK || !strings.Contains(out, "2 点位") {
+			t.Fatalf("import: %d, %q, %q", status, out, said)
+		}
+	}
+	bad := strings.Replace(text, "worker:", "wroker:", 1)
+	if err := os.WriteFile(file, []byte(bad), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, said := runTest(t, "--data", dir, "registry", "import", file); status != exitBad || !strings.Contains(said, "wroker") {
+		t.Errorf("an unknown key: %d, %q", status, said)
+	}
+}
+
+func FuzzParseRegistry(f *testing.F) {
+	f.Add([]byte(registryExample))
+	f.Fuzz(func(t *testing.T, data []byte) { _, _ = parseRegistry(data, time.Time{}) })
+}

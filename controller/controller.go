@@ -1,0 +1,295 @@
+// Package controller wires the office's side together: store, trust, broker,
+// link, planner, ledger and pages. It holds no rule of its own.
+//
+// New binds every port and opens every file, and rolls back on error; Start
+// serves; Stop ends it in reverse order within StopTimeout. Two controllers
+// may live in one process, with folders of their own. On disk, below the data
+// folder:
+//
+//	gatecast.db     the store (SQLite), with -wal and -shm beside it
+//	trust/          keys and certificates
+//	media/          clips
+//	broker/         the broker's own, disposable
+package controller
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"gatecast/controller/auth"
+	"gatecast/controller/broker"
+	"gatecast/controller/config"
+	"gatecast/controller/depot"
+	"gatecast/controller/fleet"
+	"gatecast/controller/ledger"
+	"gatecast/controller/link"
+	"gatecast/controller/media"
+	"gatecast/controller/planner"
+	"gatecast/controller/store"
+	"gatecast/controller/trust"
+	"gatecast/controller/web"
+	"gatecast/internal/durable"
+	"gatecast/internal/lifecycle"
+	"gatecast/internal/wire"
+)
+
+// StopTimeout bounds Stop.
+const StopTimeout = 5 * time.Second
+
+// Options of New. Config must have passed Validate.
+type Options struct {
+	Config    config.Config
+	Demo      bool                   // accepts demo programmes and says on every page that data are invented
+	Version   string                 // shown at the foot of every page
+	Logger    *slog.Logger           // required
+	OnSettled func(fleet.Obligation) // told of each verdict after its commit; must not block; may be nil
+}
+
+// Controller is a running office.
+type Controller struct {
+	o      Options
+	logger *slog.Logger
+	stack  lifecycle.Stack
+	failed chan error
+
+	Store   *store.Store
+	Trust   *trust.Authority
+	Planner *planner.Planner
+
+	media   *media.Store
+	hub     *web.Hub
+	logins  *auth.Logins
+	broker  *broker.Broker
+	link    *link.Link
+	ledger  *ledger.Ledger
+	pages   *web.Server
+	webL    net.Listener
+	deviceL net.Listener
+}
+
+// New opens everything and binds every port; nothing is served before Start.
+func New(ctx context.Context, o Options) (_ *Controller, err error) {
+	if o.Logger == nil {
+		return nil, errors.New("controller options: Logger is required")
+	}
+	c := &Controller{o: o, logger: o.Logger, failed: make(chan error, 1), hub: &web.Hub{}}
+	defer func() {
+		if err != nil {
+			stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), StopTimeout)
+			defer cancel()
+			err = errors.Join(err, c.stack.Stop(stop))
+		}
+	}()
+	if err := c.openFolders(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.openPlanning(); err != nil {
+		return nil, err
+	}
+	if err := c.openDevices(); err != nil {
+		return nil, err
+	}
+	return c, c.openPages()
+}
+
+// openFolders opens what is on disk.
+func (c *Controller) openFolders(ctx context.Context) (err error) {
+	dir := c.o.Config.DataDir
+	if err := durable.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if c.Store, err = store.Open(ctx, filepath.Join(dir, "gatecast.db"), store.Options{Logger: c.part("store")}); err != nil {
+		return fmt.Errorf("opening store: %w", err)
+	}
+	c.stack.OnStop("store", func(context.Context) error { return c.Store.Close() })
+	if c.Trust, err = trust.Open(filepath.Join(dir, "trust"), trust.Options{Names: c.hosts(), Logger: c.logger}); err != nil {
+		return fmt.Errorf("opening trust folder: %w", err)
+	}
+	c.media, err = media.New(filepath.Join(dir, "media"))
+	return err
+}
+
+// openPlanning wires planner and ledger.
+func (c *Controller) openPlanning() error {
+	ceilings, err := c.o.Config.Ceilings()
+	if err != nil {
+		return err
+	}
+	days := 0
+	if c.o.Demo {
+		days = 2 // a demo slot every two minutes is too many for two months
+	}
+	c.Planner, err = planner.New(planner.Options{
+		Registry: c.Store, Content: c.Store, Ledger: c.Store, Documents: c.Store, Sealer: c.Trust,
+		Offer:   func(_ context.Context, ids []wire.DeviceID) { c.link.OfferAll(ids) },
+		OnEvent: c.publish, Logger: c.part("planner"), Ceilings: ceilings, Demo: c.o.Demo, HorizonDays: days,
+	})
+	if err != nil {
+		return err
+	}
+	c.ledger, err = ledger.New(ledger.Options{
+		Store: c.Store, Logger: c.part("ledger"), OnEvent: c.publish, OnSettled: c.o.OnSettled,
+	})
+	return err
+}
+
+// openDevices binds what gates connect to.
+func (c *Controller) openDevices() (err error) {
+	if c.deviceL, err = listen("devices.https_listen", c.o.Config.Devices.HTTPS); err != nil {
+		return err
+	}
+	c.stack.OnStop("device port", closer(c.deviceL))
+	probe, err := listen("devices.mqtt_listen", c.o.Config.Devices.MQTT)
+	if err != nil {
+		return err
+	}
+	addr := probe.Addr().String() // the broker binds by itself: hand it a port known to be free
+	if err := probe.Close(); err != nil {
+		return fmt.Errorf("probing %q: %w", addr, err)
+	}
+	c.broker, err = broker.New(broker.Options{
+		Addr: addr, TLS: c.Trust.MQTTServerTLS(), Dir: filepath.Join(c.o.Config.DataDir, "broker"),
+		Authorize: c.authorize, Logger: c.logger,
+	})
+	if err != nil {
+		return err
+	}
+	c.link, err = link.New(link.Options{
+		Broker: c.broker.Addr, TLS: c.Trust.ControllerClientTLS(), Store: c.Store, Trust: c.Trust,
+		OnEvent: c.publish, OnRecords: c.ledger.Poke, Kick: c.Kick, Logger: c.logger,
+	})
+	return err
+}
+
+// openPages wires the office's pages.
+func (c *Controller) openPages() (err error) {
+	if c.webL, err = listen("web.listen", c.o.Config.Web.Listen); err != nil {
+		return err
+	}
+	c.stack.OnStop("web port", closer(c.webL))
+	if c.logins, err = auth.New(c.Store, c.Store, time.Now); err != nil {
+		return err
+	}
+	zone, err := time.LoadLocation(c.o.Config.Sound.Zone)
+	if err != nil {
+		return fmt.Errorf("sound.zone: %w", err)
+	}
+	c.pages, err = web.New(web.Options{
+		Registry: c.Store, Devices: c.Store, Ledger: c.Store, Clips: c.Store, Media: officeMedia{c}, Programmes: c.Store,
+		Planner: officePlanner{c}, JoinCodes: c.Store, Trust: officeTrust{c}, Audit: c.Store, Logins: c.logins,
+		Events: c.hub, Logger: c.part("web"), Zone: zone, Version: c.o.Version, Demo: c.o.Demo,
+	})
+	return err
+}
+
+// Start serves until Stop. A part that fails ends the whole: see Failed.
+func (c *Controller) Start() error {
+	if err := c.broker.Start(); err != nil {
+		return fmt.Errorf("starting broker: %w", err)
+	}
+	c.stack.OnStop("broker", c.broker.Stop)
+	if err := c.link.Start(); err != nil {
+		return fmt.Errorf("starting link: %w", err)
+	}
+	c.stack.OnStop("link", c.link.Stop)
+	c.stack.Go("ledger", c.ledger.Run, c.fail)
+	c.stack.Go("planner", c.Planner.Run, c.fail)
+	handler := depot.Handler(depot.Options{
+		Store: c.Store, Trust: c.Trust, Clips: c.media, MQTTAddr: c.MQTTAddr(),
+		OnEnrolled: func(wire.DeviceID) { c.Planner.Poke() }, Logger: c.part("depot"),
+	})
+	c.serve("device server", c.deviceL, handler, true)
+	c.stack.OnStop("event streams", func(context.Context) error { return c.pages.Close() })
+	c.serve("web server", c.webL, c.pages, !c.o.Config.Web.Plain)
+	c.logger.Info("controller started", "web", c.WebURL(), "devices", c.DeviceURL(), "mqtt", c.MQTTAddr())
+	return nil
+}
+
+// Failed yields the error of a part that ended by itself; the owner stops the
+// controller then.
+func (c *Controller) Failed() <-chan error { return c.failed }
+
+// Stop ends everything within ctx. It is idempotent.
+func (c *Controller) Stop(ctx context.Context) error { return c.stack.Stop(ctx) }
+
+// Run is New, Start, wait for ctx or a failure, Stop. ready is called once
+// everything is served; it may be nil.
+func Run(ctx context.Context, o Options, ready func(*Controller)) error {
+	c, err := New(ctx, o)
+	if err != nil {
+		return err
+	}
+	err = c.Start()
+	if err == nil {
+		if ready != nil {
+			ready(c)
+		}
+		select {
+		case <-ctx.Done():
+		case err = <-c.failed:
+		}
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), StopTimeout)
+	defer cancel()
+	return errors.Join(err, c.Stop(stop))
+}
+
+func (c *Controller) fail(name string, err error) {
+	select {
+	case c.failed <- fmt.Errorf("%s ended: %w", name, err):
+	default:
+	}
+}
+
+func (c *Controller) part(name string) *slog.Logger { return c.logger.With("component", name) }
+
+func (c *Controller) publish(e fleet.Event) { c.hub.Publish(e) }
+
+func closer(l net.Listener) func(context.Context) error {
+	return func(context.Context) error {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	}
+}
+
+// serve runs an HTTP server on l that Stop drains.
+func (c *Controller) serve(name string, l net.Listener, h http.Handler, secure bool) {
+	s := &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(c.part(name).Handler(), slog.LevelDebug), // strangers' broken handshakes
+	}
+	c.stack.OnStop(name, func(ctx context.Context) error {
+		if err := s.Shutdown(ctx); err != nil {
+			return errors.Join(err, s.Close())
+		}
+		return nil
+	})
+	go func() { // ends when the step above shuts s down
+		var err error
+		switch {
+		case !secure:
+			err = s.Serve(l)
+		case name == "device server":
+			s.TLSConfig = c.Trust.ServerTLS()
+			err = s.ServeTLS(l, "", "")
+		case c.o.Config.Web.CertFile != "":
+			s.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+			err = s.ServeTLS(l, c.o.Config.Web.CertFile, c.o.Config.Web.KeyFile)
+		default:
+			s.TLSConfig = c.Trust.PagesTLS()
+			err = s.ServeTLS(l, "", "")
+		}
+		if !errors.Is(err, http.ErrServerClosed) {
+			c.fail(name, err)
+		}
+	}()
+}

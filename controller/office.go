@@ -1,0 +1,181 @@
+package controller
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"gatecast/controller/broker"
+	"gatecast/controller/fleet"
+	"gatecast/controller/media"
+	"gatecast/controller/planner"
+	"gatecast/controller/trust"
+	"gatecast/controller/web"
+	"gatecast/internal/wire"
+	"gatecast/schedules"
+)
+
+// hosts returns the names by which gates reach this machine.
+func (c *Controller) hosts() []string {
+	if len(c.o.Config.Hosts) > 0 {
+		return c.o.Config.Hosts
+	}
+	return addresses()
+}
+
+func (c *Controller) url(scheme string, l net.Listener) string {
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return ""
+	}
+	return scheme + "://" + net.JoinHostPort(c.hosts()[0], port)
+}
+
+// WebURL is where the pages are.
+func (c *Controller) WebURL() string {
+	if c.o.Config.Web.Plain {
+		return c.url("http", c.webL)
+	}
+	return c.url("https", c.webL)
+}
+
+// DeviceURL is where devices enrol and fetch, as it stands in join lines.
+func (c *Controller) DeviceURL() string { return c.url("https", c.deviceL) }
+
+// MQTTAddr is the broker's host:port, without host when it listens on all.
+func (c *Controller) MQTTAddr() string {
+	host, port, err := net.SplitHostPort(c.broker.Addr())
+	if err != nil {
+		return ""
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = ""
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// authorize says whom a verified certificate belongs to; retired and revoked
+// devices belong to nobody.
+func (c *Controller) authorize(cert *x509.Certificate) (broker.Identity, bool) {
+	if c.Trust.IsController(cert) {
+		return broker.Identity{Controller: true}, true
+	}
+	id, ok := c.Trust.DeviceOf(cert)
+	if !ok {
+		return broker.Identity{}, false
+	}
+	d, err := c.Store.Device(context.Background(), id)
+	if err != nil || d.State != fleet.DeviceActive {
+		return broker.Identity{}, false
+	}
+	return broker.Identity{Device: id}, true
+}
+
+// AddClip reads an upload, adds it to the library and has the manifest signed
+// anew. A refusal is a *fleet.Error with the reason; nothing is kept then.
+func (c *Controller) AddClip(ctx context.Context, file string, r io.Reader, clip fleet.Clip) (fleet.Clip, []media.Warning, error) {
+	up, err := c.media.Ingest(ctx, file, r, media.Options{MaxDuration: c.o.Config.Sound.MaxClip})
+	if err != nil {
+		return fleet.Clip{}, nil, err
+	}
+	clip.SHA256, clip.Original = up.SHA256, up.OriginalSHA256
+	clip.Bytes, clip.Rate, clip.Frames = up.Bytes, up.Rate, int64(up.Frames)
+	clip.LUFS, clip.TruePeak, clip.GainDB = up.LUFS, up.TruePeak, up.GainDB
+	clip.Peaks, clip.Uploaded = up.PeakBytes(), time.Now()
+	if clip.Title == "" {
+		clip.Title = file
+	}
+	id, err := c.Store.AddClip(ctx, clip)
+	if err != nil {
+		return fleet.Clip{}, nil, err
+	}
+	c.Planner.Poke()
+	c.publish(fleet.Event{Kind: fleet.EventClip})
+	clip, err = c.Store.Clip(ctx, id)
+	return clip, up.Warnings, err
+}
+
+// JoinCode makes a code with which one device can enrol for a point within a
+// day, and returns the line to paste.
+func (c *Controller) JoinCode(ctx context.Context, point fleet.PointID, by string) (line string, err error) {
+	code, hash := trust.NewJoinCode()
+	now := time.Now()
+	if err := c.Store.AddJoinCode(ctx, fleet.JoinCode{Hash: hash, Point: point, Issued: now, Expires: now.Add(24 * time.Hour), By: by}); err != nil {
+		return "", fmt.Errorf("storing join code: %w", err)
+	}
+	return trust.JoinLine(c.DeviceURL(), code, c.Trust.RootHash()), nil
+}
+
+type officeMedia struct{ c *Controller }
+
+func (m officeMedia) Ingest(ctx context.Context, file string, r io.Reader, info web.ClipInfo, by string) (fleet.Clip, []web.Note, error) {
+	clip, warnings, err := m.c.AddClip(ctx, file, r, fleet.Clip{
+		Name: info.Name, Title: info.Title, ScamType: info.ScamType, Audience: info.Audience, Text: info.Text, By: by,
+	})
+	notes := make([]web.Note, 0, len(warnings))
+	for _, w := range warnings {
+		notes = append(notes, web.Note{Text: w.Say(media.ZH), TextEN: w.Say(media.EN)})
+	}
+	return clip, notes, err
+}
+
+func (m officeMedia) Open(sha256 string) (io.ReadSeekCloser, error) { return m.c.media.Open(sha256) }
+
+type officeTrust struct{ c *Controller }
+
+func (t officeTrust) NewJoinCode() (code, hash string) { return trust.NewJoinCode() }
+
+func (t officeTrust) HashCode(code string) (string, error) {
+	normal, err := trust.NormalizeCode(code)
+	if err != nil {
+		return "", err
+	}
+	return trust.HashCode(normal), nil
+}
+
+func (t officeTrust) JoinLine(code string) string {
+	return trust.JoinLine(t.c.DeviceURL(), code, t.c.Trust.RootHash())
+}
+
+type officePlanner struct{ c *Controller }
+
+func (p officePlanner) Upload(ctx context.Context, file string, yaml []byte, by string, now time.Time) (fleet.Programme, []web.Problem, error) {
+	prog, problems, err := p.c.Planner.Upload(ctx, file, yaml, by, now)
+	return prog, webProblems(problems), err
+}
+
+func (p officePlanner) Preview(ctx context.Context, file string, yaml []byte, points []fleet.PointID, from schedules.Date, days int, now time.Time) (map[fleet.PointID][]schedules.Slot, []web.Problem, error) {
+	slots, problems, err := p.c.Planner.Preview(ctx, file, yaml, points, from, days, now)
+	return slots, webProblems(problems), err
+}
+
+func (p officePlanner) WhatIf(ctx context.Context, id fleet.ProgrammeID, now time.Time) (web.Change, error) {
+	ch, err := p.c.Planner.WhatIf(ctx, id, now)
+	return webChange(ch), err
+}
+
+func (p officePlanner) Activate(ctx context.Context, id fleet.ProgrammeID, now time.Time) (web.Change, error) {
+	ch, err := p.c.Planner.Activate(ctx, id, now)
+	return webChange(ch), err
+}
+
+func webProblems(problems []planner.Problem) []web.Problem {
+	list := make([]web.Problem, 0, len(problems))
+	for _, pr := range problems {
+		list = append(list, web.Problem(pr))
+	}
+	return list
+}
+
+func webChange(ch planner.Change) web.Change {
+	return web.Change{
+		Points: ch.Points, Devices: ch.Devices, Slots: ch.Slots, Silenced: ch.Silenced,
+		Added: ch.Added, Removed: ch.Removed, Kept: ch.Kept, From: ch.From, To: ch.To,
+	}
+}
+
+// Kick closes a device's connection after the registry changed.
+func (c *Controller) Kick(id wire.DeviceID) { c.broker.Kick(id) }
