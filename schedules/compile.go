@@ -141,11 +141,17 @@ func (c *Compiler) Slots(p Point, from Date, days int) []Slot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k := c.kindOf(p)
-	var out []Slot
+	size := 0
+	for n := range days {
+		size += len(c.solve(k, from.AddDays(n)))
+	}
+	out := make([]Slot, 0, size)
 	for n := range days {
 		out = append(out, c.solve(k, from.AddDays(n))...)
 	}
-	slices.SortStableFunc(out, bySlotStart) // only zones mixed at one point disorder the days
+	if !slices.IsSortedFunc(out, bySlotStart) { // zones mixed at one point disorder the days
+		slices.SortStableFunc(out, bySlotStart)
+	}
 	return out
 }
 

@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -44,9 +42,6 @@ func (p *Programme) Check() error {
 	return c.errs.err()
 }
 
-// yamlLine finds the line in the YAML package's messages.
-var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
-
 // document returns the one mapping that data must hold, nil after an error.
 func (d *decoder) document(data []byte) *yaml.Node {
 	here := &yaml.Node{Line: 1}
@@ -65,14 +60,16 @@ func (d *decoder) document(data []byte) *yaml.Node {
 		d.fail(here, "", RuleEmpty)
 		return nil
 	case err != nil:
-		return d.syntax(err)
+		d.syntax(data, err)
+		return nil
 	}
 	switch err := dec.Decode(&second); {
 	case err == nil:
 		d.fail(&second, "", RuleOneFile)
 		return nil
 	case !errors.Is(err, io.EOF):
-		return d.syntax(err)
+		d.syntax(data, err)
+		return nil
 	}
 	if alias := findAlias(&doc); alias != nil {
 		d.fail(alias, "", RuleAlias)
@@ -84,22 +81,6 @@ func (d *decoder) document(data []byte) *yaml.Node {
 		return nil
 	}
 	return root
-}
-
-// syntax notes what the YAML package refused. Always nil.
-func (d *decoder) syntax(err error) *yaml.Node {
-	text := strings.ReplaceAll(err.Error(), "\n", " ")
-	n := &yaml.Node{Line: 1}
-	if m := yamlLine.FindStringSubmatch(text); m != nil {
-		n.Line, _ = strconv.Atoi(m[1]) // digits only
-		text = text[len(m[0]):]
-	}
-	if strings.Contains(text, "alphabetic or numeric character") {
-		d.fail(n, "", RuleQuotes) // a cron expression taken for a YAML alias
-		return nil
-	}
-	d.fail(n, "", RuleSyntax, strings.TrimPrefix(text, "yaml: "))
-	return nil
 }
 
 // findAlias returns the first anchor or alias below n. Neither is needed in a

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -200,10 +201,10 @@ func checkTexts(t *testing.T, e *Error) {
 	t.Helper()
 	for _, lang := range []string{"zh", "en"} {
 		s := e.Text(lang)
-		if s == "" || s == string(e.Rule) || strings.Contains(s, "%!") {
+		if s == "" || s == string(e.Rule) || strings.Contains(s, "%!(EXTRA") || strings.Contains(s, "(MISSING)") {
 			t.Errorf("rule %s: text in %s = %q", e.Rule, lang, s)
 		}
-		if han := regexp.MustCompile(`\p{Han}`).MatchString(s); lang == "zh" && !han {
+		if lang == "zh" && !strings.ContainsFunc(s, func(r rune) bool { return unicode.Is(unicode.Han, r) }) {
 			t.Errorf("rule %s: the Chinese text has no Chinese: %q", e.Rule, s)
 		}
 	}
@@ -223,6 +224,43 @@ func TestRuleTextsAgree(t *testing.T) {
 		if strings.HasSuffix(text.en, ".") || strings.HasSuffix(text.zh, "。") {
 			t.Errorf("rule %s ends in a full stop", r)
 		}
+	}
+}
+
+// TestSyntaxErrorNamesTheLine lists common slips with the line where a person
+// would look; the YAML package names another one for most.
+func TestSyntaxErrorNamesTheLine(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, in string
+		line     int
+		says     string
+	}{
+		{"short_indent", "id: x\nname: y\nslots:\n  - key: a\n    name: b\n   start: c\n", 6, "缩进不齐"},
+		{"open_quote", "id: x\nname: y\nslots:\n  - key: a\n    name: \"b\n    start: c\n", 5, "引号"},
+		{"open_bracket", "id: x\nname: y\ntargets: {kinds: [gate}\nslots:\n  - key: a\n", 3, "方括号"},
+		{"open_brace", "id: x\ntargets: {kinds: gate\nslots:\n", 2, "花括号"},
+		{"lost_dash", "id: x\nname: y\nslots:\n  - key: a\n  name: b\n", 5, "缩进不齐"},
+		{"no_colon", "id: x\nname y\nzone: z\n", 2, "冒号"},
+		{"full_width_colon", "id: x\nname：y\nzone: z\n", 2, "冒号"},
+		{"two_colons", "id: x\nname: a: b\n", 2, "冒号"},
+		{"long_indent", "id: x\nname: y\n  zone: z\n", 3, "缩进"},
+		{"tab", "id: x\nslots:\n\t- key: a\n", 3, "制表符"},
+		{"odd_start", "id: x\nname: @foo\n", 2, "加引号"},
+		{"after_the_quote", "id: x\nname: \"a\" b\nzone: c\n", 2, "引号"},
+		{"after_a_long_value", "id: x\nt: {a: b,\n  c: d\n}\nname: y\nzone: [z\n", 6, "方括号"},
+		{"second_document", "id: x\n---\nid: [\n", 3, "括号"},
+		{"in_a_file_too_long_to_search", "# " + strings.Repeat("x", maxSearched) + "\nid: a: b\n", 2, "冒号"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Parse("f.yaml", []byte(tt.in))
+			var errs Errors
+			if !errors.As(err, &errs) || len(errs) != 1 || errs[0].Line != tt.line || !strings.Contains(errs[0].Text("zh"), tt.says) {
+				t.Errorf("Parse(%q) = %v, want line %d and %q", tt.in, errs.Text("zh"), tt.line, tt.says)
+			}
+		})
 	}
 }
 
