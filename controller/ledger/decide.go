@@ -62,7 +62,7 @@ func Decide(o fleet.Obligation, outcomes []wire.Outcome, dev DeviceView, now tim
 		d.Verdict, d.Reason, d.Note, d.Demo, d.Device = fleet.Exempt, o.Reason, o.Note, o.Demo, ""
 		return d
 	}
-	t := tallyOf(outcomes)
+	t := tallyOf(o, outcomes)
 	d.PlaysOK, d.SoundMS, d.Demo = t.whole, t.soundMS, t.demo
 	all := o.Plays > 0 && len(t.plays) >= o.Plays
 	if !all && now.Before(o.End.Add(Grace)) {
@@ -94,7 +94,8 @@ func (v DeviceView) reported(o fleet.Obligation) bool {
 	return !v.ReportedTo.Before(o.End.Add(longest + time.Minute))
 }
 
-// tally is the evidence of one slot, each play counted once.
+// tally is the evidence of one slot, each play counted once, with SoundMS as
+// far as it is proved.
 type tally struct {
 	plays   map[wire.PlayID]wire.Outcome
 	whole   int
@@ -103,37 +104,40 @@ type tally struct {
 	demo    bool
 }
 
-func tallyOf(outcomes []wire.Outcome) tally {
+func tallyOf(owed fleet.Obligation, outcomes []wire.Outcome) tally {
 	t := tally{plays: map[wire.PlayID]wire.Outcome{}}
 	for _, o := range outcomes {
+		o.SoundMS = sounded(owed, o)
 		if old, ok := t.plays[o.Play]; !ok || stronger(o, old) {
 			t.plays[o.Play] = o
 		}
 	}
 	for _, o := range t.plays {
-		ms := sounded(o)
-		t.soundMS += ms
+		t.soundMS += o.SoundMS
 		switch o.Result {
 		case wire.PlayPlayed:
 			t.whole++
 		case wire.PlayDoubt:
 			t.doubts++
 		}
-		t.demo = t.demo || o.Demo && ms > 0
+		t.demo = t.demo || o.Demo && o.SoundMS > 0
 	}
 	return t
 }
 
-// sounded is the time that an outcome proves, never more than its clip.
-func sounded(o wire.Outcome) int64 {
-	switch o.Result {
-	case wire.PlayPlayed:
-		if o.ClipMS <= 0 {
-			return max(o.SoundMS, 0)
-		}
+// sounded is the time that an outcome proves, never more than its clip. A play
+// that was cut by a power failure does not say how long its clip is: it counts
+// for no more than the mean of the slot.
+func sounded(owed fleet.Obligation, o wire.Outcome) int64 {
+	clip := o.ClipMS
+	if clip <= 0 && owed.Plays > 0 {
+		clip = owed.PlannedMS / int64(owed.Plays)
+	}
+	switch {
+	case o.Result == wire.PlayPlayed && o.ClipMS > 0:
 		return o.ClipMS
-	case wire.PlayPartial:
-		return max(min(o.SoundMS, o.ClipMS), 0)
+	case o.Result == wire.PlayPlayed || o.Result == wire.PlayPartial:
+		return max(min(o.SoundMS, clip), 0)
 	}
 	return 0
 }
@@ -148,7 +152,7 @@ var strength = map[wire.PlayResult]int{
 func stronger(a, b wire.Outcome) bool {
 	return cmp.Or(
 		cmp.Compare(strength[a.Result], strength[b.Result]),
-		cmp.Compare(sounded(a), sounded(b)),
+		cmp.Compare(a.SoundMS, b.SoundMS),
 		cmp.Compare(telling(a.Reason), telling(b.Reason)),
 		cmp.Compare(a.StartedUS, b.StartedUS),
 	) > 0
