@@ -69,15 +69,16 @@ func newTestWorld(t testing.TB) *world {
 
 func (w *world) startBroker(dir, addr string) {
 	w.t.Helper()
-	var err error
-	w.broker, err = broker.New(broker.Options{Addr: addr, Dir: dir, TLS: w.trust.MQTTServerTLS(), Authorize: w.authorize})
+	b, err := broker.New(broker.Options{Addr: addr, Dir: dir, TLS: w.trust.MQTTServerTLS(), Authorize: w.authorize})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if err := w.broker.Start(); err != nil {
+	if err := b.Start(); err != nil {
 		w.t.Fatal(err)
 	}
-	b := w.broker
+	w.mu.Lock()
+	w.broker = b
+	w.mu.Unlock()
 	w.t.Cleanup(func() { stop(w.t, b.Stop) })
 }
 
@@ -92,8 +93,13 @@ func stop(t testing.TB, f func(context.Context) error) {
 
 func (w *world) startLink(o Options) {
 	w.t.Helper()
-	o.Broker, o.TLS, o.Store, o.Trust = func() string { return w.broker.Addr() }, w.trust.ControllerClientTLS(), w.store, w.trust
-	o.Kick = func(d wire.DeviceID) { w.broker.Kick(d) }
+	present := func() *broker.Broker {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.broker
+	}
+	o.Broker, o.TLS, o.Store, o.Trust = func() string { return present().Addr() }, w.trust.ControllerClientTLS(), w.store, w.trust
+	o.Kick = func(d wire.DeviceID) { present().Kick(d) }
 	o.OnEvent = func(e fleet.Event) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
