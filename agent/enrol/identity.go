@@ -62,8 +62,21 @@ type stored struct {
 }
 
 // Load returns the identity in dir, or ErrNotEnrolled, or an *Error with code
-// BadDisk when something of it is damaged.
+// BadDisk when something of it is damaged. A lost copy of the key is written
+// anew.
 func Load(dir string) (*Identity, error) {
+	id, err := Inspect(dir)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := bearKey(dir); err != nil {
+		return nil, &Error{Code: BadDisk, Subject: dir, Err: err}
+	}
+	return id, nil
+}
+
+// Inspect is Load without writing anything.
+func Inspect(dir string) (*Identity, error) {
 	path := filepath.Join(dir, identityFile)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -98,13 +111,9 @@ func parseIdentity(dir string, data []byte) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	// bearKey, not readKey: it also mends the copy that was lost.
-	if _, err := readKey(dir); err != nil {
-		return nil, fmt.Errorf("reading key: %w", err)
-	}
-	key, err := bearKey(dir)
+	key, err := readKey(dir)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reading key: %w", err)
 	}
 	id := &Identity{
 		Device: s.Device, Point: s.Point, PointName: s.PointName, URL: s.URL, MQTT: s.MQTT,

@@ -11,6 +11,10 @@ import (
 // said once.
 const stateGap = time.Second
 
+// settle is how long after a change the state is looked at: what changes
+// together, as a play and its record, is seen together.
+const settle = 250 * time.Millisecond
+
 // maxListed bounds each list of clips in a state: 128 hashes are 9 KB.
 const maxListed = 128
 
@@ -26,7 +30,7 @@ type reporter struct {
 
 // nudge says at now that the state may have changed.
 func (r *reporter) nudge(now time.Time) {
-	at := now.Add(within(r.jitter))
+	at := now.Add(settle + within(r.jitter))
 	if gap := r.sentAt.Add(stateGap); at.Before(gap) {
 		at = gap
 	}

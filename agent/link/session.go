@@ -163,8 +163,10 @@ func (s *session) act(now time.Time) error {
 	return s.send(wire.KindState, state)
 }
 
-// appended says that the journal grew: its records are sent after the jitter.
+// appended says that the journal grew: its records are sent after the jitter,
+// and the state, which may have changed with them, is compared.
 func (s *session) appended(now time.Time) {
+	s.state.nudge(now)
 	if s.collect.IsZero() {
 		s.collect = now.Add(within(s.l.o.ReportJitter))
 	}

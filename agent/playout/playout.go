@@ -138,6 +138,7 @@ type Engine struct {
 
 	mu      sync.Mutex
 	current *performance // nil when nothing is prepared or sounds
+	turned  time.Time    // when the loop went round last
 
 	s state // of the loop alone
 }
@@ -185,7 +186,18 @@ func (e *Engine) Run(ctx context.Context) error {
 			e.loaded(l)
 		}
 		timer.Reset(e.step())
+		e.mu.Lock()
+		e.turned = time.Now()
+		e.mu.Unlock()
 	}
+}
+
+// Turned returns when the loop last went round, which it does at least once a
+// second; zero before it first did.
+func (e *Engine) Turned() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.turned
 }
 
 // Playing returns the play that sounds, or is about to within a second; empty

@@ -52,6 +52,12 @@ type Office struct {
 	mqtt   string            // host:port in enrolment answers
 	before func(http.ResponseWriter, *http.Request) bool
 	seen   []string // method and path of every request
+	broker *broker
+
+	devices map[wire.DeviceID]*Device
+	offers  map[wire.DeviceID]held
+	mute    bool
+	news    chan struct{} // closed at the next message from a device
 }
 
 // New returns an office whose device port listens.
@@ -59,6 +65,7 @@ func New(t testing.TB) *Office {
 	t.Helper()
 	o := &Office{
 		t: t, codes: map[string]string{}, blobs: map[string][]byte{},
+		devices: map[wire.DeviceID]*Device{}, offers: map[wire.DeviceID]held{}, news: make(chan struct{}),
 		life: 30 * 24 * time.Hour, mqtt: "127.0.0.1:1",
 	}
 	o.ca, o.caKey = o.newCA()

@@ -1,0 +1,279 @@
+// Package agent wires the daemon at a gate: journal, time, plan, clips,
+// playout and the link to the controller.
+//
+// It decides nothing itself. New opens everything and takes it back when a
+// step does not succeed; Start lets it run; Stop ends it in reverse order, by
+// name, within one deadline. Playing needs no network: the link comes and goes
+// on its own, and a device that is killed at any moment goes on where its disk
+// says it was.
+//
+// On disk, below DataDir: identity, time, journal, plan, clips, link, each
+// owned by the package of that trade. One process at a time owns them; the
+// lock is the journal's.
+//
+// Only cmd/gatecast-agent and the acceptance tests use this package. An App is
+// safe for concurrent use.
+package agent
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"gatecast/agent/condition"
+	"gatecast/agent/enrol"
+	"gatecast/agent/journal"
+	"gatecast/agent/library"
+	"gatecast/agent/link"
+	"gatecast/agent/plan"
+	"gatecast/agent/playout"
+	"gatecast/agent/walltime"
+	"gatecast/internal/durable"
+	"gatecast/internal/lifecycle"
+	"gatecast/internal/wire"
+)
+
+// StopTimeout bounds Stop when its context has no earlier deadline.
+const StopTimeout = 3 * time.Second
+
+// stuck is how long the playout loop, which turns once a second, may stand
+// still before Alive says so: a slow card may hold an fsync for seconds.
+const stuck = 10 * time.Second
+
+// App is one agent.
+type App struct {
+	o    Options
+	log  *slog.Logger
+	id   *enrol.Identity
+	base string // https://host:port
+
+	clock   *walltime.Clock
+	faults  *condition.Registry
+	journal *journal.Journal
+	plans   *plan.Store
+	clips   *library.Library
+	speaker *speaker
+	engine  *playout.Engine
+	link    *link.Link
+
+	stack  lifecycle.Stack
+	failed chan error // a part that ended although nobody asked it to
+
+	mu      sync.Mutex
+	started time.Time // zero before Start
+	stopped bool
+}
+
+// New opens everything and starts nothing. The device must be enrolled:
+// enrol.ErrNotEnrolled says that it is not. A folder in use by another agent
+// yields journal.ErrInUse.
+func New(o Options) (app *App, err error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	a := &App{o: o, log: o.Logger.With("component", "agent"), failed: make(chan error, 8)}
+	defer func() {
+		if err != nil {
+			ctx, cancel := context.WithTimeout(context.Background(), StopTimeout)
+			defer cancel()
+			err = errors.Join(err, a.stack.Stop(ctx))
+		}
+	}()
+	dirs := DirsOf(o.DataDir)
+	if a.id, err = enrol.Load(dirs.Identity); err != nil {
+		return nil, err
+	}
+	a.base = "https://" + elsewhere(strings.TrimPrefix(a.id.URL, "https://"), o.Host)
+	if err := a.openStores(dirs); err != nil {
+		return nil, err
+	}
+	if err := a.openParts(dirs); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// openStores opens what is on the disk. The journal comes first: its lock
+// keeps a second agent out of everything else.
+func (a *App) openStores(dirs Dirs) (err error) {
+	for _, dir := range []string{dirs.Time, dirs.Link} {
+		if err := durable.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+		if _, err := durable.Clean(dir); err != nil {
+			return err
+		}
+	}
+	if a.journal, err = journal.Open(dirs.Journal, journal.Options{Now: a.now, Logger: a.o.Logger}); err != nil {
+		return err
+	}
+	a.stack.OnStop("journal", func(context.Context) error { return a.journal.Close() })
+	clock, err := walltime.Open(dirs.Time, walltime.Options{BuildTime: a.o.Built, Kernel: a.o.Kernel, Logger: a.o.Logger})
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	a.clock = clock
+	a.mu.Unlock()
+	a.faults = condition.New(func() time.Time { return clock.Now().Wall })
+	if a.plans, err = plan.Open(dirs.Plan, a.id.Device, a.id.Root); err != nil {
+		return err
+	}
+	if p, _, _, ok := a.plans.Current(); ok {
+		clock.RaiseFloor(wire.FromUS(p.IssuedUS))
+	}
+	a.clips, err = library.Open(dirs.Clips)
+	return err
+}
+
+// now stamps the journal's own records, also those of its recovery, which
+// happens before the clock is open.
+func (a *App) now() walltime.Stamp {
+	a.mu.Lock()
+	clock := a.clock
+	a.mu.Unlock()
+	if clock == nil {
+		return walltime.Stamp{Wall: time.Now().Round(0).UTC()}
+	}
+	return clock.Now()
+}
+
+// openParts makes speaker, playout and link.
+func (a *App) openParts(dirs Dirs) (err error) {
+	if a.speaker, err = newSpeaker(a.o.OpenOutput, a.o.Volume, a.ceilings); err != nil {
+		return fmt.Errorf("opening output: %w", err)
+	}
+	a.stack.OnStop("output", func(context.Context) error { return a.speaker.Close() })
+	a.engine, err = playout.New(playout.Options{
+		Clock: a.clock, Library: a.clips, Journal: a.journal, Sink: a.speaker, Conditions: a.faults,
+		Plan: func() (*wire.Plan, *wire.Manifest, bool) {
+			p, m, _, ok := a.plans.Current()
+			return p, m, ok
+		},
+		Agent: a.o.Version, LeadIn: a.o.LeadIn, Logger: a.o.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	a.speaker.playing = func() bool { return a.engine.Playing() != "" }
+	o := link.DefaultOptions()
+	o.Device, o.Broker, o.Base, o.Dir = a.id.Device, elsewhere(a.id.MQTT, a.o.Host), a.base, dirs.Link
+	o.TLS = func() *tls.Config { return a.id.TLS(a.trustedNow) }
+	o.Agent, o.Platform = a.o.Version, runtime.GOOS+"/"+runtime.GOARCH
+	o.State, o.Journal, o.Plans, o.Clock, o.Faults = a.state, a.journal, a.plans, a.clock, a.faults
+	o.Clips = func(f *link.Fetcher) link.Clips { return shelf{a, f} }
+	o.Doer = orders{a}
+	o.PlanChanged = a.engine.PlanChanged
+	o.ReportJitter, o.FetchJitter, o.Heartbeat, o.Logger = a.o.ReportJitter, a.o.FetchJitter, a.o.Heartbeat, a.o.Logger
+	a.link, err = link.New(o)
+	return err
+}
+
+// ceilings returns what the library role allows, false while no manifest is
+// in force.
+func (a *App) ceilings() (wire.Ceilings, bool) {
+	_, m, _, ok := a.plans.Current()
+	if !ok {
+		return wire.Ceilings{}, false
+	}
+	return m.Ceilings, true
+}
+
+// trustedNow is the enrol.Clock of an enrolled device.
+func (a *App) trustedNow() (time.Time, bool) {
+	now := a.clock.Now()
+	return now.Wall, now.Level >= wire.T1
+}
+
+// Device returns who this agent is.
+func (a *App) Device() wire.DeviceID { return a.id.Device }
+
+// Start lets everything run. It returns at once and is idempotent; after Stop
+// it is an error.
+func (a *App) Start() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case a.stopped:
+		return errors.New("starting agent: it was stopped")
+	case !a.started.IsZero():
+		return nil
+	}
+	a.started = time.Now()
+	failed := func(name string, err error) { a.failed <- fmt.Errorf("%s: %w", name, err) }
+	run := func(f func(context.Context)) func(context.Context) error {
+		return func(ctx context.Context) error { f(ctx); return nil }
+	}
+	// Stopped in reverse: first the sound, whose last records the link may
+	// still deliver, then the link, then the clock, which persists itself.
+	a.stack.Go("clock", run(a.clock.Run), failed)
+	a.stack.Go("renewal", run(a.keepCertificate), failed)
+	a.stack.Go("faults", run(a.followFaults), failed)
+	a.stack.Go("link", run(a.link.Run), failed)
+	a.stack.Go("playout", a.engine.Run, failed)
+	a.log.Info("agent started", "device", a.id.Device, "version", a.o.Version, "data", a.o.DataDir)
+	return nil
+}
+
+// Stop ends everything in reverse order: what sounds is cut off and recorded.
+// It returns within StopTimeout, or when ctx ends, and names the steps that
+// did not end. It is idempotent.
+func (a *App) Stop(ctx context.Context) error {
+	a.mu.Lock()
+	a.stopped = true
+	a.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, StopTimeout)
+	defer cancel()
+	return a.stack.Stop(ctx)
+}
+
+// Alive returns nil while the playout loop turns.
+func (a *App) Alive() error {
+	a.mu.Lock()
+	since := a.started
+	a.mu.Unlock()
+	if since.IsZero() {
+		return errors.New("agent is not started")
+	}
+	if turned := a.engine.Turned(); turned.After(since) {
+		since = turned
+	}
+	if d := time.Since(since); d > stuck {
+		return fmt.Errorf("playout has not turned for %s", d.Round(time.Second))
+	}
+	return nil
+}
+
+// Run enrols the device if need be, runs the agent until ctx ends or a part of
+// it fails, and stops it. ready is called once it runs; nil for nobody.
+func Run(ctx context.Context, o Options, ready func(*App)) (err error) {
+	if err := Enrol(ctx, o); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	a, err := New(o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Stop(context.WithoutCancel(ctx))) }()
+	if err := a.Start(); err != nil {
+		return err
+	}
+	if ready != nil {
+		ready(a)
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-a.failed:
+		return err
+	}
+}

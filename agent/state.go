@@ -1,0 +1,168 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gatecast/agent/condition"
+	"gatecast/agent/link"
+	"gatecast/internal/wire"
+)
+
+// state is what the device has and does now. Session, Online and AtUS are the
+// link's to fill in.
+func (a *App) state() wire.State {
+	now := a.clock.Now()
+	s := wire.State{
+		Log: a.journal.Log(), LastSeq: a.journal.Last(), AckedSeq: a.journal.Acked(),
+		Time:    wire.TimeState{Level: now.Level, ErrMS: now.Err.Milliseconds()},
+		Output:  a.speaker.state(),
+		Playing: a.engine.Playing(), Conditions: a.faults.List(),
+	}
+	if p, _, hash, ok := a.plans.Current(); ok {
+		s.PlanVersion, s.PlanSHA256, s.HorizonS = p.Version, hash, p.HorizonS
+		for _, sha := range p.Clips {
+			if a.clips.Have(sha) {
+				s.ClipsReady = append(s.ClipsReady, sha)
+			} else {
+				s.ClipsMissing = append(s.ClipsMissing, sha)
+			}
+		}
+	}
+	return s
+}
+
+// A fault is listed only once it has lasted; the longest wait is a minute.
+const (
+	faultStep  = 5 * time.Second
+	faultWatch = 70 * time.Second
+)
+
+// followFaults has the state compared when faults change, and while one may
+// still become visible.
+func (a *App) followFaults(ctx context.Context) {
+	tick := time.NewTicker(faultStep)
+	tick.Stop()
+	defer tick.Stop()
+	var until time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.faults.Changed():
+			until = time.Now().Add(faultWatch)
+			tick.Reset(faultStep)
+		case <-tick.C:
+			if time.Now().After(until) {
+				tick.Stop()
+			}
+		}
+		a.link.Nudge()
+	}
+}
+
+// renewEvery is how often the certificate's age is looked at.
+const renewEvery = time.Hour
+
+// keepCertificate renews the certificate in its last third, and says so when
+// that has not worked and the end is near.
+func (a *App) keepCertificate(ctx context.Context) {
+	timer := time.NewTimer(time.Minute) // not in the rush of the start
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		timer.Reset(renewEvery)
+		now, trusted := a.trustedNow()
+		if !trusted || now.Before(a.id.RenewAt()) {
+			continue
+		}
+		err := a.id.Renew(ctx, a.base, a.trustedNow)
+		from, to := a.id.Validity()
+		switch {
+		case err == nil:
+			a.log.Info("certificate renewed", "until", to)
+			a.faults.Clear(condition.CertExpiring)
+		case ctx.Err() != nil:
+			return
+		default:
+			a.log.Warn("renewing certificate", "err", err)
+			if left := to.Sub(now); left < to.Sub(from)/6 {
+				a.faults.Set(condition.CertExpiring, to.Format(time.DateOnly))
+			}
+		}
+	}
+}
+
+// shelf is the library as the link sees it.
+type shelf struct {
+	a     *App
+	fetch *link.Fetcher
+}
+
+// Missing implements link.Clips.
+func (s shelf) Missing(want []string) []string { return s.a.clips.Missing(want) }
+
+// Sync implements link.Clips. Once all is here, what no manifest allows any
+// more is removed.
+func (s shelf) Sync(ctx context.Context, want []wire.ManifestClip) error {
+	if err := s.a.clips.Sync(ctx, want, s.fetch); err != nil {
+		return err
+	}
+	_, m, _, ok := s.a.plans.Current()
+	if !ok {
+		return nil
+	}
+	keep := make([]string, 0, len(m.Clips))
+	for _, c := range m.Clips {
+		keep = append(keep, c.SHA256)
+	}
+	if err := s.a.clips.Evict(keep); err != nil {
+		s.a.log.Warn("removing old clips", "err", err)
+	}
+	return nil
+}
+
+// orders carries out the office's commands.
+type orders struct{ a *App }
+
+// Do implements link.Doer.
+func (o orders) Do(ctx context.Context, c wire.Command) error {
+	switch c.Do {
+	case "stop":
+		if !o.a.engine.CancelPlay() {
+			return errors.New("nothing is playing")
+		}
+		return nil
+	case "test_tone":
+		if c, ok := o.a.ceilings(); ok {
+			if err := allowedNow(c, o.a.clock.Now().Wall); err != nil {
+				return err
+			}
+		}
+		return o.a.speaker.Tone(ctx)
+	}
+	return fmt.Errorf("command %q is not known to this version", c.Do)
+}
+
+// allowedNow refuses a test tone outside the hours in which anything may
+// sound at all.
+func allowedNow(c wire.Ceilings, now time.Time) error {
+	zone, err := time.LoadLocation(c.Zone)
+	if err != nil {
+		return fmt.Errorf("loading zone of the ceilings: %w", err)
+	}
+	local := now.In(zone)
+	minute := local.Hour()*60 + local.Minute()
+	for _, w := range c.Allowed {
+		if w.FirstMin <= minute && minute < w.LastMin {
+			return nil
+		}
+	}
+	return fmt.Errorf("nothing may sound at %s here", local.Format("15:04"))
+}
