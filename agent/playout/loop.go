@@ -24,10 +24,13 @@ type state struct {
 	from, to  time.Time // what the agenda spans
 
 	trustedSince time.Time               // wall; zero while nothing is trusted
+	bootWall     time.Time               // when the machine booted, as known when time became trusted
+	runWall      time.Time               // when Run began, likewise
 	last         walltime.Stamp          // of the last trusted step
 	jumpFrom     time.Time               // the newest forward step
 	jumpTo       time.Time               //
-	waiting      map[wire.PlayID]refusal // due, inside their grace, and why they do not sound yet
+	late         map[wire.PlayID]refusal // due late when first seen, and why
+	waiting      map[wire.PlayID]refusal // due, inside their grace, and what holds them up
 	retry        time.Time               // no device is tried before
 
 	clips   map[string]*clip // decoded ahead: those of the next two plays
@@ -74,6 +77,8 @@ func (e *Engine) trust(now walltime.Stamp) {
 	e.o.Conditions.Clear(condition.ClockUntrusted)
 	if e.s.trustedSince.IsZero() {
 		e.s.trustedSince = now.Wall
+		e.s.bootWall = now.Wall.Add(-now.Mono)
+		e.s.runWall = now.Wall.Add(e.s.started - now.Mono)
 		if e.s.known.IsZero() {
 			e.s.known = now.Wall // an empty journal, or one that lost its past
 		}
@@ -99,12 +104,8 @@ func (e *Engine) takePlan(now walltime.Stamp) {
 		if e.settle(now) {
 			return // the rest in the next step
 		}
-		e.s.planSince = now.Wall
-	} else if e.s.last.Wall.IsZero() {
-		e.s.planSince = time.Time{} // it was here before we were
-	} else {
-		e.s.planSince = now.Wall
 	}
+	e.s.planSince = now.Wall
 	e.s.plan, e.s.manifest = p, m
 	e.s.agenda, e.s.to = nil, time.Time{}
 	e.log.Info("plan taken", "version", p.Version, "slots", len(p.Slots))
@@ -124,23 +125,13 @@ func (e *Engine) dropReplanned(now walltime.Stamp) {
 	}
 }
 
-// tellPlan raises what people should know of the plan's end.
+// tellPlan raises what people should know of the plan's end. Missing clips
+// are told by whoever fetches them.
 func (e *Engine) tellPlan(now walltime.Stamp) {
 	left := time.Unix(e.s.plan.HorizonS, 0).Sub(now.Wall)
 	over := left <= 0 || e.expired(now.Wall)
 	toggle(e.o.Conditions, condition.PlanOver, over, e.s.plan.Point)
 	toggle(e.o.Conditions, condition.PlanEnding, !over && left < 7*24*time.Hour, e.s.plan.Point)
-	var missing []string
-	for _, sha := range e.s.plan.Clips {
-		if c, ok := e.s.manifest.Clip(sha); ok && !e.o.Library.Have(sha) {
-			missing = append(missing, c.Title)
-		}
-	}
-	detail := ""
-	if len(missing) > 0 {
-		detail = missing[0]
-	}
-	toggle(e.o.Conditions, condition.ClipMissing, len(missing) > 0, detail)
 }
 
 func toggle(c Conditions, code condition.Code, on bool, detail string) {
@@ -204,8 +195,11 @@ func (e *Engine) settle(now walltime.Stamp) (more bool) {
 			if skips++; skips > maxBehind {
 				return true
 			}
-			e.skip(now, p, e.why(p, now))
+			e.skip(now, p, e.why(p))
 			continue
+		}
+		if _, seen := e.s.late[p.ID]; !seen && now.Wall.Sub(p.At) > minGrace {
+			e.s.late[p.ID] = e.why(p)
 		}
 		due = append(due, p)
 	}
@@ -238,7 +232,7 @@ func (e *Engine) newestOfSlot(now walltime.Stamp, due []*entry) []*entry {
 		if newest[p.Slot] == p {
 			return false
 		}
-		e.skip(now, p, e.why(p, now))
+		e.skip(now, p, e.why(p))
 		return true
 	})
 }
@@ -253,7 +247,7 @@ func (e *Engine) startLate(now walltime.Stamp, p *entry) bool {
 	}
 	if late := now.Wall.Sub(p.At); late > minGrace {
 		if next := e.next(now.Wall); next != nil && start.Add(length(c)).After(next.At) {
-			e.skip(now, p, e.why(p, now))
+			e.skip(now, p, e.why(p))
 			return false
 		}
 	}
@@ -279,7 +273,7 @@ func (e *Engine) consider(now walltime.Stamp, p *entry, start time.Time) (wire.M
 		return c, false
 	}
 	if r, ok := e.ready(c); !ok {
-		if !p.At.After(now.Wall) {
+		if !p.At.After(now.Wall) && r != (refusal{}) {
 			e.s.waiting[p.ID] = r
 		}
 		return c, false
@@ -326,23 +320,25 @@ func (e *Engine) ahead(now walltime.Stamp) time.Duration {
 	return max(wake, time.Millisecond)
 }
 
-// why names the reason of a play that is beyond its grace, or overtaken.
-func (e *Engine) why(p *entry, now walltime.Stamp) refusal {
+// why names the reason of a play that is seen too late.
+func (e *Engine) why(p *entry) refusal {
 	if r, ok := e.s.waiting[p.ID]; ok {
 		return r
 	}
-	started := now.Wall.Add(e.s.started - now.Mono)
+	if r, ok := e.s.late[p.ID]; ok {
+		return r
+	}
 	switch {
+	case p.At.After(e.s.jumpFrom) && !p.At.After(e.s.jumpTo):
+		return refusal{wire.ReasonClock, "the clock stepped over the play"}
 	case p.At.Before(e.s.planSince):
 		return refusal{wire.ReasonOffline, "the plan arrived after the play"}
-	case p.At.Before(now.Wall.Add(-now.Mono)):
+	case p.At.Before(e.s.bootWall):
 		return refusal{wire.ReasonPower, "the device was without power"}
-	case p.At.Before(started):
+	case p.At.Before(e.s.runWall):
 		return refusal{wire.ReasonOther, "the agent was not running"}
 	case p.At.Before(e.s.trustedSince):
 		return refusal{wire.ReasonClock, "time was not trusted yet"}
-	case p.At.After(e.s.jumpFrom) && !p.At.After(e.s.jumpTo):
-		return refusal{wire.ReasonClock, "the clock stepped over the play"}
 	}
 	return refusal{wire.ReasonOther, "the agent was held up"}
 }
@@ -367,6 +363,7 @@ func (e *Engine) skip(now walltime.Stamp, p *entry, r refusal) {
 func (e *Engine) settled(id wire.PlayID, planned time.Time) {
 	e.s.done[id] = wire.US(planned)
 	delete(e.s.waiting, id)
+	delete(e.s.late, id)
 }
 
 // recordStep writes what the clock did. Changes below a second change no play.

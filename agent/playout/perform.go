@@ -32,7 +32,8 @@ type load struct {
 const reload = 2 * time.Second
 
 // ready reports whether c is decoded; otherwise it has it loaded and tells
-// why it is not there yet. One clip is loaded at a time.
+// why it cannot be; the zero refusal says that it is on its way. One clip is
+// loaded at a time.
 func (e *Engine) ready(c wire.ManifestClip) (refusal, bool) {
 	have := e.s.clips[c.SHA256]
 	if have != nil && have.err == nil {
@@ -47,7 +48,7 @@ func (e *Engine) ready(c wire.ManifestClip) (refusal, bool) {
 	}
 	switch {
 	case have == nil:
-		return refusal{wire.ReasonOther, "the clip was not decoded in time"}, false
+		return refusal{}, false
 	case errors.Is(have.err, library.ErrHash), errors.Is(have.err, library.ErrContent):
 		return refusal{wire.ReasonHash, have.err.Error()}, false
 	default:

@@ -156,6 +156,7 @@ func New(o Options) (*Engine, error) {
 		loads:   make(chan load, 1),
 		s: state{
 			done:    make(map[wire.PlayID]int64),
+			late:    make(map[wire.PlayID]refusal),
 			waiting: make(map[wire.PlayID]refusal),
 			clips:   make(map[string]*clip),
 		},

@@ -103,6 +103,11 @@ func (e *Engine) recover() error {
 	now := e.o.Clock.Now()
 	e.s.started = now.Mono
 	e.s.starts = h.starts
+	// What this plan owes is told even if a newer one comes before time is
+	// trusted.
+	if p, m, ok := e.o.Plan(); ok {
+		e.s.plan, e.s.manifest = p, m
+	}
 	e.s.known = wire.FromUS(h.firstUS)
 	switch {
 	case h.blindUS > 0:

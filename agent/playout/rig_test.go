@@ -1,11 +1,14 @@
 package playout
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -147,6 +150,7 @@ func (s *fakeSink) Play(ctx context.Context, at time.Time, src audio.Source) (ou
 		r.End = output.Cancelled
 	case until < whole && !tooFast:
 		r.End, err = output.Lost, &output.Fault{Code: output.Gone, Device: r.Device}
+		s.set(func(s *fakeSink) { s.prepare = err })
 	default:
 		r.End, r.FramesPlayed = output.Drained, src.Frames()
 	}
@@ -411,3 +415,50 @@ var (
 	errMissing = fmt.Errorf("test: %w", library.ErrMissing)
 	errBusy    = errors.Join(&output.Fault{Code: output.Busy, Device: "hw:CARD=Fake"})
 )
+
+// cut is a power cut: what is on the disk now goes on in a machine that boots
+// after off, while the run that was cut is forgotten. The sink is a new one.
+func (r *rig) cut(off time.Duration) *rig {
+	r.t.Helper()
+	n := &rig{t: r.t, dir: r.t.TempDir(), sink: &fakeSink{}, lib: r.lib, plan: r.plan, man: r.man, boots: r.boots}
+	r.copyTo(n.dir)
+	wall := r.kernel.Wall()
+	r.stop()
+	time.Sleep(off)
+	n.boot(wall.Add(off).Sub(time.Now()), true)
+	return n
+}
+
+// kill ends the agent as SIGKILL does and returns the same device, on the
+// same boot, to be started again.
+func (r *rig) kill() *rig {
+	r.t.Helper()
+	n := &rig{t: r.t, dir: r.t.TempDir(), sink: &fakeSink{}, lib: r.lib, plan: r.plan, man: r.man, boots: r.boots, kernel: r.kernel}
+	r.copyTo(n.dir)
+	r.stop()
+	return n
+}
+
+func (r *rig) copyTo(dir string) {
+	r.t.Helper()
+	if err := os.CopyFS(dir, os.DirFS(r.dir)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// damage flips a byte in the middle of the journal's only segment.
+func (r *rig) damage() {
+	r.t.Helper()
+	names, err := filepath.Glob(filepath.Join(r.dir, "journal", "*.seg"))
+	if err != nil || len(names) != 1 {
+		r.t.Fatalf("segments %v, %v", names, err)
+	}
+	data, err := os.ReadFile(names[0])
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	data[bytes.Index(data, []byte("intent"))] ^= 1
+	if err := os.WriteFile(names[0], data, 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+}
