@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"encoding/json"
 	"os"
 
 	"gatecast/internal/wire"
@@ -62,19 +63,32 @@ func (j *Journal) dropFirst(may func(*chain, *segment) bool) bool {
 	return false
 }
 
-// dropUnacked removes the oldest segment of all, after a record says so.
+// dropUnacked removes the oldest segment of all, after records say so: one
+// gap from the first number that nobody acked, and the gaps that the segment
+// itself reported, once more.
 func (j *Journal) dropUnacked() (bool, error) {
 	c := j.logs[0]
 	if len(j.logs) == 1 && len(c.segs) == 1 || j.f == nil {
 		return false, nil
 	}
 	s := c.segs[0]
-	g := wire.Gap{Log: c.id, First: max(s.first, c.acked+1), Last: s.last(), Why: whyFull}
-	j.log.Error("records dropped before they were delivered", "log", g.Log, "first", g.First, "last", g.Last)
-	// The gap goes into the open segment even when that exceeds its size:
-	// asking for room here would come back to this place.
-	if err := j.reportBy(j.putHere, g); err != nil {
+	gaps := []wire.Gap{{Log: c.id, First: c.acked + 1, Last: s.last(), Why: whyFull}}
+	if err := s.scan(func(r wire.Record) error {
+		var g wire.Gap
+		if r.Kind == wire.RecordGap && json.Unmarshal(r.Body, &g) == nil && (g.Why != whyFull || g.Log != c.id) {
+			gaps = append(gaps, g)
+		}
+		return nil
+	}); err != nil {
 		return false, err
+	}
+	for _, g := range gaps {
+		j.log.Error("records dropped before they were delivered", "log", g.Log, "first", g.First, "last", g.Last, "why", g.Why)
+		// Into the open segment even when that exceeds its size: asking for
+		// room here would come back to this place.
+		if err := j.reportBy(j.putHere, g); err != nil {
+			return false, err
+		}
 	}
 	j.dropFirst(func(*chain, *segment) bool { return true })
 	return true, nil

@@ -115,10 +115,11 @@ func (j *Journal) Ack(a wire.Ack) error {
 		}
 	}
 	err := j.answerAged(c)
+	if c != j.current() && c.acked == c.last && len(c.again) == 0 {
+		err = errors.Join(err, j.saveAcks()) // no later frame will carry it
+	}
 	if j.pendingLocked() {
 		j.signal()
-	} else if c != j.current() {
-		err = errors.Join(err, j.saveAcks()) // no later frame will carry it
 	}
 	return err
 }

@@ -35,6 +35,7 @@ const (
 	// maxPayload bounds a record, so that one always fits into a message.
 	maxPayload = wire.MaxBatchBytes
 	maxFrame   = headSize + maxPayload + align + markSize
+	minFrame   = headSize + align + markSize
 	// maxFrameWork is what a record adds to its body, in bytes: names, digits
 	// and the hash.
 	maxFrameWork = 400
@@ -157,16 +158,17 @@ func tornOrDamaged(data []byte, off, size int, head bool, log [8]byte, seq wire.
 	return errDamaged
 }
 
-// findFrame returns the first whole frame of log behind off with a number
-// above seq. Checksums of head and body, and the log's id, leave nothing to
+// findFrame returns the first whole frame of log at or behind off with a
+// number above seq. Checksums of head and body, and the log's id, leave nothing to
 // chance.
 func findFrame(data []byte, off int, log [8]byte, seq wire.Seq) (at int, f frame, ok bool) {
-	for at = padded(off + 1); at+headSize <= len(data); at += align {
+	for at = padded(off); at+headSize <= len(data); at += align {
 		if data[at] != frameMagic[0] {
 			continue
 		}
 		h, _, ok := parseHead(data[at:])
-		if !ok || h.seq <= seq || [8]byte(data[at+16:at+24]) != log {
+		// A number further on than whole frames would fit in between is none.
+		if !ok || h.seq <= seq || uint64(h.seq-seq) > 1+uint64(at-off)/minFrame || [8]byte(data[at+16:at+24]) != log {
 			continue
 		}
 		if f, err := parseFrame(data[:min(len(data), at+h.size)], at, log, h.seq); err == nil {

@@ -246,7 +246,9 @@ func (j *Journal) reportBy(put func(wire.RecordKind, walltime.Stamp, json.RawMes
 	if _, err := put(wire.RecordGap, j.o.Now(), body); err != nil {
 		return err
 	}
-	j.reported = append(j.reported, g)
+	if !slices.Contains(j.reported, g) {
+		j.reported = append(j.reported, g)
+	}
 	return nil
 }
 

@@ -223,6 +223,7 @@ func (s *segment) read(data []byte, prev string, tail bool, see func(envelope, [
 			if !errors.Is(err, errTorn) {
 				r.lost = append(r.lost, wire.SeqRange{First: seq, Last: seq})
 				s.recs = append(s.recs, place{})
+				r.hash = ""
 			}
 			break
 		}
@@ -241,8 +242,13 @@ func (s *segment) take(r *found, f frame, off int, see func(envelope, []byte)) {
 	var e envelope
 	err := json.Unmarshal(f.payload, &e)
 	if err != nil || e.Log != s.log || e.Seq != f.seq || r.hash != "" && e.Prev != r.hash {
-		// The checksum holds but the chain does not: somebody wrote this.
-		r.lost = append(r.lost, wire.SeqRange{First: f.seq, Last: f.seq})
+		// The checksum holds but the chain does not: somebody wrote this, or
+		// the record before, and nobody can tell which.
+		first := f.seq
+		if n := len(s.recs); n > 0 && s.recs[n-1].size > 0 {
+			s.recs[n-1], first = place{}, f.seq-1
+		}
+		r.lost = append(r.lost, wire.SeqRange{First: first, Last: f.seq})
 		s.recs = append(s.recs, place{})
 		r.hash = ""
 		return
