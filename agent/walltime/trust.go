@@ -90,25 +90,42 @@ func (c *Clock) Run(ctx context.Context) {
 func (c *Clock) poll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	boot := c.kernel.SinceBoot()
 	before := c.level
-	c.follow(boot)
+	c.follow()
 	if before == wire.T0 && c.level > wire.T0 {
-		c.persistLocked(boot)
+		c.persistLocked(c.kernel.SinceBoot())
 	}
 }
 
 // follow takes the kernel's wall clock while the kernel is synchronised. Set
 // by hand, the kernel says that it is not: settimeofday clears the state.
-func (c *Clock) follow(boot time.Duration) {
+func (c *Clock) follow() {
 	ok, maxErr := c.kernel.Synchronised()
-	wall := c.kernel.Wall()
+	boot, wall, width := c.pair()
 	switch {
 	case ok && c.plausible(wall):
-		c.set(boot, wall, wire.T2, maxErr)
+		c.set(boot, wall, wire.T2, maxErr+width)
 	case c.level == wire.T2:
 		c.change(0, wire.T1)
 	}
+}
+
+// pair reads both clocks of the kernel at the same instant, as far as a
+// scheduler allows: the closest of a few tries. width is how far apart the
+// readings may be.
+func (c *Clock) pair() (boot time.Duration, wall time.Time, width time.Duration) {
+	width = -1
+	for range 5 {
+		before := c.kernel.SinceBoot()
+		w := c.kernel.Wall()
+		if d := c.kernel.SinceBoot() - before; width < 0 || d < width {
+			boot, wall, width = before+d/2, w, d
+		}
+		if width < 20*time.Microsecond {
+			break
+		}
+	}
+	return boot, wall, width
 }
 
 // set moves the clock to wall.

@@ -157,7 +157,7 @@ func (c *Clock) start(built time.Time, s saved) {
 		c.offset = offsetOf(latest(wall, c.floor), boot)
 	}
 	c.holdFloor(boot)
-	c.follow(boot)
+	c.follow()
 	select { // what happened before the first reader is no step
 	case <-c.steps:
 	default:
