@@ -47,6 +47,7 @@ type command struct {
 // commands lists the subcommands in the order of the usage text.
 func commands() []command {
 	return []command{
+		{"demo", "一分钟试用：主控、三个设备、一段广播 · controller, three agents, a broadcast in a minute", runDemo},
 		{"plan", "预览播放计划 · what a programme sounds, and what stays silent", runPlan},
 	}
 }
@@ -59,6 +60,9 @@ func main() {
 func run(args []string, std streams) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if len(args) > 0 && args[0] == "demo-agent" {
+		return runDemoAgent(ctx, std, args[1:])
+	}
 	return dispatch(ctx, std, "gatecast", commands(), args)
 }
 
