@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"golang.org/x/net/html"
@@ -23,7 +24,7 @@ import (
 
 func loadTestLanguages(t *testing.T) map[string]*lang {
 	t.Helper()
-	all, err := loadLanguages(shanghai)
+	all, err := loadLanguages(shanghai, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,12 +88,17 @@ func families() map[string][]string {
 		"device.time.t":  {"0", "1", "2"},
 		"result.":        {"played", "partial", "failed", "skipped", "doubt", "other"},
 		"record.":        {"boot", "intent", "outcome", "plan", "clock", "gap", "stop", "other"},
-		"audit.":         {"login", "login_refused", "logout", "password", "join_code"},
-		"done.":          {"password"},
+		"audit.":         {"login", "login_refused", "logout", "password", "join_code", "clip", "programme", "activate"},
+		"done.":          {"password", "programme", "activated"},
+		"period.":        {"today", "yesterday", "week", "last_week", "days14"},
+		"tag.":           append(slices.Clone(scamTypes), audiences...),
 		"weekday.short.": {"mon", "tue", "wed", "thu", "fri", "sat", "sun"},
 	}
 	for _, v := range append(slices.Clone(fleet.Verdicts), fleet.Due) {
 		f["verdict."] = append(f["verdict."], string(v))
+	}
+	for _, s := range []fleet.ProgrammeState{fleet.Draft, fleet.Active, fleet.Superseded} {
+		f["programme.state."] = append(f["programme.state."], string(s))
 	}
 	for _, d := range schedules.DayTypes() {
 		f["daytype."] = append(f["daytype."], string(d))

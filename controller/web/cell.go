@@ -34,13 +34,16 @@ func (l *lang) cellOf(o fleet.Obligation, d fleet.Device, now time.Time) cell {
 	case o.Verdict == fleet.Due && now.Before(o.Start):
 		c.Text, why = o.Name, l.T("cell.starts", l.Clock(o.Start))
 	case o.Verdict == fleet.Due && now.Before(o.End):
-		if online(d, now) {
+		if l.online(d, now) {
 			c.V, why = "now", l.T("cell.until", l.Clock(o.End))
 			if n := sounding(o, d); n > 0 { // otherwise the icon says that it runs
 				c.Text = fmt.Sprintf("%d/%d", n, o.Plays)
 			}
 		} else {
 			c.Text, why = o.Name, l.T("cell.now_offline")
+			if l.touch(d, now) == awaited {
+				why = l.T("device.awaited")
+			}
 		}
 	case o.Verdict == fleet.Due:
 		c.Text, why = o.Name, l.T("cell.settling")

@@ -14,7 +14,9 @@ func (l *lang) deviceState(d fleet.Device, has bool, now time.Time) (deviceState
 	switch {
 	case !has:
 		return deviceState{"", "i-plus", l.T("device.bare")}, 4
-	case !online(d, now):
+	case l.touch(d, now) == awaited:
+		return deviceState{"info", "i-clock", l.T("device.awaited")}, 2
+	case !l.online(d, now):
 		text := l.T("device.never_seen")
 		if !d.LastSeen.IsZero() {
 			text = l.T("device.offline", l.Span(now.Sub(d.LastSeen)))

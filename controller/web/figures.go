@@ -14,6 +14,7 @@ type figures struct {
 	Sum       string   // 138 = 81 + 1 + …, zeros left out
 	InWords   string   // 138 = 已播 81 + 部分播 1 + …
 	Agrees    bool
+	OwedHref  string
 	Confirmed string
 	Counting  string
 }
@@ -23,6 +24,18 @@ type figure struct {
 	V     string
 	Grade string
 	N     int
+	Href  string // of the rows behind it; empty where there are none
+}
+
+// linked returns f with every count leading to its rows.
+func (f figures) linked(href func(verdict string) string) figures {
+	f.OwedHref = href("all")
+	for i := range f.Parts {
+		if f.Parts[i].N > 0 {
+			f.Parts[i].Href = href(f.Parts[i].V)
+		}
+	}
+	return f
 }
 
 func (l *lang) figures(c fleet.Counts) figures {

@@ -18,14 +18,16 @@ const langCookie = "gatecast_lang"
 // languages are the codes of the catalogs, the default first.
 var languages = []string{"zh", "en"}
 
-// lang speaks one language: texts, dates, durations. Immutable.
+// lang speaks one language: texts, dates, durations, and the words for what
+// devices and slots are at. Immutable.
 type lang struct {
-	code  string
-	texts catalog
-	zone  *time.Location
+	code    string
+	texts   catalog
+	zone    *time.Location
+	started time.Time // of the pages, see touch
 }
 
-func loadLanguages(zone *time.Location) (map[string]*lang, error) {
+func loadLanguages(zone *time.Location, started time.Time) (map[string]*lang, error) {
 	all := map[string]*lang{}
 	for _, code := range languages {
 		data, err := localeFiles.ReadFile("locale/" + code + ".json")
@@ -36,7 +38,7 @@ func loadLanguages(zone *time.Location) (map[string]*lang, error) {
 		if err != nil {
 			return nil, fmt.Errorf("language %q: %w", code, err)
 		}
-		all[code] = &lang{code: code, texts: texts, zone: zone}
+		all[code] = &lang{code: code, texts: texts, zone: zone, started: started}
 	}
 	return all, nil
 }

@@ -56,8 +56,8 @@ func (l *lang) needsOf(p *places, pt fleet.Point, today []fleet.Obligation, now 
 		n.Copy = l.T("need.copy", pt.Name, title, text)
 		list = append(list, n)
 	}
-	up := online(d, now)
-	if !up {
+	up := l.online(d, now)
+	if l.touch(d, now) == outOfTouch {
 		text := l.T("need.offline.no_plan")
 		if d.Horizon.After(now) {
 			text = l.T("need.offline.plan", l.Date(d.Horizon))

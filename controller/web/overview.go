@@ -99,7 +99,10 @@ func (l *lang) overviewOf(p *places, today, all []fleet.Obligation, now time.Tim
 		byPoint[o.Point] = append(byPoint[o.Point], o)
 		sum.Add(o.Verdict)
 	}
-	view := &overviewView{Figures: l.figures(sum), Points: len(p.points), Empty: len(p.points) == 0}
+	day := complianceFilter{From: fleet.Day(l.in(now).Format("2006-01-02"))}
+	day.To = day.From
+	figs := l.figures(sum).linked(func(verdict string) string { return day.link("result", verdict) })
+	view := &overviewView{Figures: figs, Points: len(p.points), Empty: len(p.points) == 0}
 	view.Needs = l.needs(p, byPoint, now)
 	issue := map[fleet.PointID]need{}
 	for _, n := range view.Needs {

@@ -98,14 +98,36 @@ func mask(phone string) string {
 	return string(r[:3]) + "****" + string(r[len(r)-4:])
 }
 
+// reconnectFor is how long after its own start the controller waits for devices
+// before it calls one offline: they come back with jitter.
+const reconnectFor = 2 * time.Minute
+
+// contactState is whether a device is in touch with us.
+type contactState int
+
+const (
+	inTouch contactState = iota
+	awaited              // we have just started ourselves and it has not come back yet
+	outOfTouch
+)
+
 // offlineAfter is how long a device may be silent before the pages call it
 // offline by the clock, should the broker not have said so.
 const offlineAfter = 15 * time.Minute
 
-// online reports whether d is connected as far as we know.
-func online(d fleet.Device, now time.Time) bool {
-	return d.Online && now.Sub(d.LastSeen) < offlineAfter
+// touch returns whether d is in touch as far as we know.
+func (l *lang) touch(d fleet.Device, now time.Time) contactState {
+	switch {
+	case d.Online && now.Sub(d.LastSeen) < offlineAfter:
+		return inTouch
+	case now.Before(l.started.Add(reconnectFor)) && !d.LastSeen.IsZero():
+		return awaited
+	}
+	return outOfTouch
 }
+
+// online reports whether d is connected as far as we know.
+func (l *lang) online(d fleet.Device, now time.Time) bool { return l.touch(d, now) == inTouch }
 
 // dayOf returns the local date of t.
 func (s *Server) dayOf(t time.Time) fleet.Day {

@@ -171,7 +171,7 @@ func (l *lang) pointsOf(p *places, everything []fleet.Point, q pointsFilter, tod
 	for _, pt := range p.points {
 		row := l.pointRow(p, pt, byPoint[pt.ID], view.Columns, now)
 		row.order = order[pt.Unit]
-		if q.keeps(row, p.device[pt.ID], now) {
+		if q.keeps(l, row, p.device[pt.ID], now) {
 			rows = append(rows, row)
 		}
 	}
@@ -219,15 +219,15 @@ func (l *lang) pointRow(p *places, pt fleet.Point, today []fleet.Obligation, col
 	return row
 }
 
-func (q pointsFilter) keeps(row pointRow, d fleet.Device, now time.Time) bool {
+func (q pointsFilter) keeps(l *lang, row pointRow, d fleet.Device, now time.Time) bool {
 	has := d.ID != ""
 	switch q.State {
 	case "issue":
 		return row.Need != ""
 	case "online":
-		return has && online(d, now)
+		return has && l.online(d, now)
 	case "offline":
-		return has && !online(d, now)
+		return has && !l.online(d, now)
 	case "behind":
 		return has && !d.Ready()
 	case "bare":

@@ -70,7 +70,7 @@ func TestPointShowsWantedAndHad(t *testing.T) {
 
 	demo := c.page(pointPath(w.points["松风苑南门"].ID))
 	demo.has("[data-live=live-device] dd", "file songfengyuan.wav 演示")
-	demo.has("[data-live=live-today] tbody tr", "晚 18:00–18:30 播放中 演示 — 3/6 75/150 秒")
+	demo.has("[data-live=live-today] tbody tr", "晚 18:00–18:30 播放中 演示 — 3/6 75/152 秒")
 	demo.has("[data-live=live-strip] p", "应播 42 = ")
 	demo.count("[data-live=live-strip] tbody a.cell", 42)
 	demo.count("[data-live=live-timeline] .t-play", 3)
@@ -95,13 +95,13 @@ func TestPointThatIsNot(t *testing.T) {
 
 func TestSlotShowsItsEvidence(t *testing.T) {
 	w := newWorld(t)
-	d := w.as(t, "inspector").page(slotPath(w.points["谷雨里南门"].ID, "2026-11-23.gates.evening"))
+	d := w.as(t, "inspector").page(slotPath(w.points["谷雨里南门"].ID, "2026-11-23.default.evening"))
 	d.count("[data-live=live-evidence] tbody tr", 6)
 	d.has("[data-live=live-evidence] tbody tr", "2 结果 11-23 18:00:25 18:00:00.000 +0.6 ms 播完，出声 25/25 秒 600000/600000 帧，24000 Hz alsa hw:CARD=Device")
 	d.has("[data-live=live-evidence] tbody tr", "迟报 12 分钟")
-	d.has("[data-live=live-slot] dd", "gates 第 3 版")
+	d.has("[data-live=live-slot] dd", "default 第 1 版")
 	d.has("[data-live=live-slot] dd", "3/6")
-	settled := w.as(t, "inspector").page(slotPath(w.points["谷雨里南门"].ID, "2026-11-23.gates.noon"))
+	settled := w.as(t, "inspector").page(slotPath(w.points["谷雨里南门"].ID, "2026-11-23.default.noon"))
 	settled.has("[data-live=live-slot] .badge", "存疑")
 	settled.has("[data-live=live-evidence] .empty", "还没有收到设备记录")
 }

@@ -35,6 +35,23 @@ func (s *Server) routes() http.Handler {
 	s.page(mux, fleet.ActRead, "/points/{id}", "point", s.point)
 	s.page(mux, fleet.ActRead, "/points/{id}/slots/{slot}", "slot", s.slot)
 
+	// clips
+	s.page(mux, fleet.ActRead, "/clips", "clips", s.clips)
+	s.page(mux, fleet.ActRead, "/clips/{id}", "clip", s.clip)
+	s.may(mux, fleet.ActRead, "GET /clips/{id}/audio", s.clipAudio)
+	s.may(mux, fleet.ActUpload, "POST /clips", s.uploadClips)
+
+	// programmes
+	s.page(mux, fleet.ActRead, "/programmes", "programmes", s.programmes)
+	s.page(mux, fleet.ActRead, "/programmes/{id}", "programme", s.programme)
+	s.page(mux, fleet.ActActivate, "/programmes/{id}/activate", "activate", s.confirmProgramme)
+	s.may(mux, fleet.ActRead, "GET /programmes/{id}/yaml", s.programmeYAML)
+	s.may(mux, fleet.ActActivate, "POST /programmes", s.uploadProgramme)
+	s.may(mux, fleet.ActActivate, "POST /programmes/{id}/activate", s.activateProgramme)
+
+	// compliance
+	s.page(mux, fleet.ActRead, "/compliance", "compliance", s.compliance)
+
 	// enrolment of devices
 	s.page(mux, fleet.ActEnrol, "/enrol", "enrol", s.enrolList)
 	s.may(mux, fleet.ActEnrol, "POST /enrol", s.issueCode)

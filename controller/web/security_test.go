@@ -14,9 +14,13 @@ import (
 // for inspector (supervisor), * for nobody in particular.
 var routeTable = []struct{ method, path, who string }{
 	{"GET", "/login", "*"}, {"GET", "/j/XXXXX-XXXXX", "*"}, {"GET", "/j/XXXXX-XXXXX/join.txt", "*"},
-	{"GET", "/", "aci"}, {"GET", "/points", "aci"}, {"GET", "/points/1", "aci"}, {"GET", "/points/1/slots/2026-11-23.gates.noon", "aci"},
+	{"GET", "/", "aci"}, {"GET", "/points", "aci"}, {"GET", "/points/1", "aci"}, {"GET", "/points/1/slots/2026-11-23.default.noon", "aci"},
 	{"GET", "/password", "aci"}, {"POST", "/password", "aci"},
 	{"GET", "/enrol", "ac"}, {"POST", "/enrol", "ac"}, {"GET", "/enrol/XXXXX-XXXXX", "ac"},
+	{"GET", "/clips", "aci"}, {"GET", "/clips/1", "aci"}, {"GET", "/clips/1/audio", "aci"}, {"POST", "/clips", "ac"},
+	{"GET", "/programmes", "aci"}, {"GET", "/programmes/1", "aci"}, {"GET", "/programmes/1/yaml", "aci"}, {"POST", "/programmes", "ac"},
+	{"GET", "/programmes/1/activate", "ac"}, {"POST", "/programmes/1/activate", "ac"},
+	{"GET", "/compliance", "aci"},
 	{"GET", "/nowhere", "aci"},
 }
 
@@ -120,7 +124,7 @@ func TestHostileNamesStayText(t *testing.T) {
 		t.Fatalf("points %v, %v", points, err)
 	}
 	c := w.as(t, "admin")
-	for _, path := range []string{"/", "/points", "/points?q=" + "%22%3E%3Cscript%3E", pointPath(points[0].ID), "/enrol", "/login?to=%22%3E%3Cscript%3E", "/?done=%3Cscript%3E"} {
+	for _, path := range []string{"/", "/points", "/points?q=" + "%22%3E%3Cscript%3E", pointPath(points[0].ID), "/enrol", "/clips?q=%22%3E%3Cscript%3E", "/programmes", "/compliance?from=%22%3E%3Cscript%3E&slot=%22%3E%3Cscript%3E", "/login?to=%22%3E%3Cscript%3E", "/?done=%3Cscript%3E"} {
 		res := c.get(path)
 		if res.Code >= 400 {
 			t.Errorf("GET %s = %d", path, res.Code)

@@ -21,6 +21,7 @@ type Server struct {
 	pages   *pages
 	handler http.Handler
 	guesses *guesses
+	results *results
 
 	stop context.CancelFunc // ends the event streams
 	done context.Context
@@ -32,9 +33,9 @@ func New(o Options) (*Server, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, guesses: newGuesses()}
+	s := &Server{o: o, guesses: newGuesses(), results: newResults()}
 	var err error
-	if s.langs, err = loadLanguages(o.Zone); err != nil {
+	if s.langs, err = loadLanguages(o.Zone, o.Now()); err != nil {
 		return nil, err
 	}
 	if s.assets, err = loadAssets(); err != nil {

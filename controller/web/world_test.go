@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 
 	"gatecast/controller/auth"
 	"gatecast/controller/fleet"
+	"gatecast/controller/planner"
 	"gatecast/controller/sample"
 	"gatecast/controller/store"
 	"gatecast/controller/trust"
@@ -31,21 +33,23 @@ const testPassword = "Wuyou-2026-xia"
 
 // world is 示例街道 in a real store, with pages on it.
 type world struct {
-	store  *store.Store
-	server *Server
-	hub    *Hub
-	log    *logBuffer
-	points map[string]fleet.Point // by name
-	clock  atomic.Int64           // nanoseconds since 1970, what the pages take for now
+	store   *store.Store
+	media   testMedia
+	planner *planner.Planner
+	server  *Server
+	hub     *Hub
+	log     *logBuffer
+	points  map[string]fleet.Point // by name
+	clock   atomic.Int64           // nanoseconds since 1970, what the pages take for now
 }
 
 func (w *world) now() time.Time      { return time.Unix(0, w.clock.Load()).In(shanghai) }
 func (w *world) setNow(at time.Time) { w.clock.Store(at.UnixNano()) }
 
-// newEmptyWorld is a store with accounts and nothing else.
-func newEmptyWorld(t testing.TB) *world {
+// openWorld opens the store below dir and puts pages on it.
+func openWorld(t testing.TB, dir string) *world {
 	t.Helper()
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "gatecast.db"), store.Options{StateDelay: time.Millisecond})
+	db, err := store.Open(t.Context(), filepath.Join(dir, "gatecast.db"), store.Options{StateDelay: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +59,23 @@ func newEmptyWorld(t testing.TB) *world {
 		}
 	})
 	w := &world{store: db, hub: &Hub{}, log: &logBuffer{}, points: map[string]fleet.Point{}}
+	w.setNow(testNow.Add(-time.Hour))
+	w.content(t, dir)
+	w.serve(t, nil)
 	w.setNow(testNow)
+	return w
+}
+
+// newEmptyWorld is a store with accounts and nothing else.
+func newEmptyWorld(t testing.TB) *world {
+	t.Helper()
+	w := openWorld(t, t.TempDir())
+	w.accounts(t)
+	return w
+}
+
+func (w *world) accounts(t testing.TB) {
+	t.Helper()
 	password, err := auth.Hash(testPassword)
 	if err != nil {
 		t.Fatal(err)
@@ -65,12 +85,10 @@ func newEmptyWorld(t testing.TB) *world {
 		{Login: "inspector", Name: "王工", Role: fleet.Supervisor},
 	} {
 		u.Password, u.Created = password, testNow
-		if _, err := db.SaveUser(t.Context(), u); err != nil {
+		if _, err := w.store.SaveUser(t.Context(), u); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w.serve(t, nil)
-	return w
 }
 
 // serve puts pages on the store; change may alter the options.
@@ -81,8 +99,8 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 		t.Fatal(err)
 	}
 	o := Options{
-		Registry: w.store, Devices: w.store, Ledger: w.store, JoinCodes: w.store, Audit: w.store,
-		Trust: testTrust{}, Logins: logins, Events: w.hub,
+		Registry: w.store, Devices: w.store, Ledger: w.store, JoinCodes: w.store, Audit: w.store, Clips: w.store, Programmes: w.store,
+		Media: w.media, Planner: testPlanner{w.planner}, Trust: testTrust{}, Logins: logins, Events: w.hub,
 		Logger: slog.New(slog.NewTextHandler(w.log, nil)), Zone: shanghai, Now: w.now, Version: "0.1", Demo: true,
 	}
 	if change != nil {
@@ -111,12 +129,68 @@ func (testTrust) JoinLine(code string) string {
 	return trust.JoinLine("https://10.1.2.3:8443", code, strings.Repeat("ab", 32))
 }
 
+// finished is a folder with the whole world in it, made by the first test that
+// wants one and copied by every other: to make it takes seconds.
+var finished = struct {
+	sync.Once
+	dir string
+}{}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if finished.dir != "" {
+		_ = os.RemoveAll(finished.dir)
+	}
+	os.Exit(code)
+}
+
 // newWorld is the whole subdistrict after two weeks of playing.
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := newEmptyWorld(t)
-	w.fill(t, testNow)
+	finished.Do(func() {
+		dir, err := os.MkdirTemp("", "gatecast-web-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		finished.dir = dir
+		w := openWorld(t, dir)
+		w.accounts(t)
+		w.fill(t, testNow)
+		if err := w.store.Backup(t.Context(), filepath.Join(dir, "copy.db")); err != nil {
+			t.Fatal(err)
+		}
+	})
+	dir := t.TempDir()
+	copyFile(t, filepath.Join(finished.dir, "copy.db"), filepath.Join(dir, "gatecast.db"))
+	for _, sub := range []string{"media", "trust"} {
+		if err := os.CopyFS(filepath.Join(dir, sub), os.DirFS(filepath.Join(finished.dir, sub))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := openWorld(t, dir)
+	points, err := w.store.Points(t.Context(), fleet.PointFilter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(points) != 48 {
+		t.Fatalf("the finished world has %d points; the test that made it failed", len(points))
+	}
+	for _, p := range points {
+		w.points[p.Name] = p
+		w.report(t, p, 218, testNow) // who is online is not kept over a restart
+	}
 	return w
+}
+
+func copyFile(t testing.TB, from, to string) {
+	t.Helper()
+	data, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // fill imports the registry, binds devices and lets two weeks pass.
@@ -126,6 +200,7 @@ func (w *world) fill(t testing.TB, now time.Time) {
 	if err := w.store.ImportRegistry(ctx, sample.Registry(now.AddDate(0, -1, 0))); err != nil {
 		t.Fatal(err)
 	}
+	w.addSamples(t)
 	points, err := w.store.Points(ctx, fleet.PointFilter{})
 	if err != nil {
 		t.Fatal(err)
@@ -140,12 +215,14 @@ func (w *world) fill(t testing.TB, now time.Time) {
 		w.points[p.Name] = p
 		points[i] = p
 	}
+	for _, p := range points { // they have an old plan; activation makes version 218
+		w.report(t, p, 217, now.AddDate(0, 0, -3))
+	}
 	w.owe(t, points, now)
 	w.settle(t, points, now)
-	for i, p := range points {
-		if !bare(p.Name) {
-			w.report(t, p, i, now)
-		}
+	w.activate(t, defaultProgramme(), now.AddDate(0, 0, -3))
+	for _, p := range points {
+		w.report(t, p, 218, now)
 	}
 	w.play(t, w.points["谷雨里南门"], now)
 	w.play(t, w.points["松风苑南门"], now)
@@ -171,12 +248,7 @@ func (w *world) enrol(t testing.TB, p fleet.Point, id wire.DeviceID, at time.Tim
 	if _, err := w.store.Enrol(t.Context(), hash, fleet.Device{ID: id, SPKI: []byte(id), Hardware: "Raspberry Pi 4"}, at); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.store.SetWanted(t.Context(), id, 218, planHash); err != nil {
-		t.Fatal(err)
-	}
 }
-
-var planHash = strings.Repeat("5c", 32)
 
 type testSlot struct {
 	key, name    string
@@ -186,26 +258,27 @@ type testSlot struct {
 
 var (
 	gateSlots    = []testSlot{{"morning", "早", 7, 30, 6}, {"noon", "中", 11, 20, 6}, {"evening", "晚", 18, 0, 6}}
-	villageSlots = []testSlot{{"morning", "早", 7, 0, 4}, {"evening", "晚", 18, 30, 4}}
+	villageSlots = []testSlot{{"village-morning", "早", 7, 0, 4}, {"village-evening", "晚", 18, 30, 4}}
 )
 
-// owe writes what every point owes from 13 days ago to tomorrow.
+// owe writes what every point owes from 13 days ago to today, as the shipped
+// programme has it.
 func (w *world) owe(t testing.TB, points []fleet.Point, now time.Time) {
 	t.Helper()
 	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, shanghai)
 	from := midnight.AddDate(0, 0, -13)
-	win := fleet.PlanWindow{From: from, To: midnight.AddDate(0, 0, 2)}
+	win := fleet.PlanWindow{From: from, To: midnight.AddDate(0, 0, 1)}
 	var all []fleet.Obligation
 	for _, p := range points {
 		if bare(p.Name) {
 			continue
 		}
 		win.Points = append(win.Points, p.ID)
-		slots, programme := gateSlots, "gates"
+		slots := gateSlots
 		if p.Kind == fleet.Horn {
-			slots, programme = villageSlots, "villages"
+			slots = villageSlots
 		}
-		for d := range 15 {
+		for d := range 14 {
 			day := from.AddDate(0, 0, d)
 			kind := "workday"
 			if wd := day.Weekday(); wd == time.Saturday || wd == time.Sunday {
@@ -213,13 +286,16 @@ func (w *world) owe(t testing.TB, points []fleet.Point, now time.Time) {
 			}
 			for _, s := range slots {
 				start := day.Add(time.Duration(s.hour)*time.Hour + time.Duration(s.minute)*time.Minute)
+				if kind == "rest_day" && s.key == "morning" {
+					start = start.Add(time.Hour)
+				}
 				date := day.Format(time.DateOnly)
 				verdict, note := fleet.Due, ""
 				if p.Name == "蝉鸣里北门" && s.name == "中" {
 					verdict, note = fleet.Exempt, "考点周边静默 全天"
 				}
 				all = append(all, fleet.Obligation{
-					Point: p.ID, Day: fleet.Day(date), Slot: wire.SlotID(date + "." + programme + "." + s.key), Programme: programme, Version: 3,
+					Point: p.ID, Day: fleet.Day(date), Slot: wire.SlotID(date + ".default." + s.key), Programme: "default", Version: 1,
 					Name: s.name, DayType: kind, Start: start, End: start.Add(30 * time.Minute), Plays: s.plays,
 					PlannedMS: int64(s.plays) * 25_000, Verdict: verdict, Note: note, Reason: map[bool]wire.Reason{true: wire.ReasonQuiet}[note != ""],
 				})
@@ -269,20 +345,29 @@ func (w *world) settle(t testing.TB, points []fleet.Point, now time.Time) {
 }
 
 // report lets the device at p say what it has.
-func (w *world) report(t testing.TB, p fleet.Point, i int, now time.Time) {
+func (w *world) report(t testing.TB, p fleet.Point, version uint64, now time.Time) {
 	t.Helper()
+	if bare(p.Name) {
+		return
+	}
 	d, err := w.store.DeviceOfPoint(t.Context(), p.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	clip := func(n int) string { return fmt.Sprintf("%064x", n) }
+	all, err := w.store.Clips(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	st := wire.State{
-		Session: 7, Online: true, AtUS: wire.US(now), PlanVersion: 218, PlanSHA256: planHash, HorizonS: now.AddDate(0, 0, 59).Unix(),
-		ClipsReady: []string{clip(1), clip(2), clip(3)}, Log: "00112233445566aa", LastSeq: 44, AckedSeq: 44,
+		Session: 7, Online: true, AtUS: wire.US(now), PlanVersion: version, PlanSHA256: d.WantHash, HorizonS: now.AddDate(0, 0, 59).Unix(),
+		ClipsReady: []string{all[0].SHA256, all[1].SHA256, all[2].SHA256}, Log: "00112233445566aa", LastSeq: 44, AckedSeq: 44,
 		Time: wire.TimeState{Level: wire.T2, ErrMS: 12}, Output: wire.Output{Sink: "alsa", Device: "hw:CARD=Device", Mixer: "Speaker 60%"},
 	}
 	at := now.Add(-9 * time.Second)
 	offline := false
+	if version != 218 {
+		p.Name = "" // the special cases are of today
+	}
 	switch p.Name {
 	case "云阶台侧门":
 		st.Conditions = []wire.Condition{{Code: "output_fault", Severity: "bad", SinceUS: wire.US(now.Add(-11 * time.Hour)), Detail: "hw:CARD=Device"}}
@@ -296,7 +381,7 @@ func (w *world) report(t testing.TB, p fleet.Point, i int, now time.Time) {
 		st.ClipsReady, st.ClipsMissing = st.ClipsReady[:1], st.ClipsReady[1:]
 	case "松风苑南门":
 		st.Output = wire.Output{Sink: "file", Device: "songfengyuan.wav", Demo: true}
-		st.Playing = wire.PlayID(now.Format(time.DateOnly) + ".gates.evening#3")
+		st.Playing = wire.PlayID(now.Format(time.DateOnly) + ".default.evening#3")
 	}
 	if _, err := w.store.SaveHello(t.Context(), d.ID, wire.Hello{Protocol: wire.Protocol, Session: 7, Agent: "0.1.0", State: st}, at); err != nil {
 		t.Fatal(err)
@@ -319,7 +404,7 @@ func (w *world) play(t testing.TB, p fleet.Point, now time.Time) {
 		t.Fatal(err)
 	}
 	day := now.Format(time.DateOnly)
-	slot := wire.SlotID(day + ".gates.evening")
+	slot := wire.SlotID(day + ".default.evening")
 	var raws []json.RawMessage
 	seq, prev := wire.Seq(0), ""
 	add := func(kind wire.RecordKind, at time.Time, body any) {

@@ -71,10 +71,56 @@
     if ('submit' in t.dataset && t.form) t.form.requestSubmit ? t.form.requestSubmit() : t.form.submit();
   });
 
+  // Listening: one player at the foot for the whole list. Without script the button leads to the clip's page, which has its own.
+  var player = document.getElementById('player');
+  if (player) {
+    var audio = document.getElementById('player-audio');
+    var mark = function () {
+      $$('[data-listen]').forEach(function (b) {
+        var on = !player.hidden && !audio.paused && b.href && audio.dataset.src === b.dataset.listen;
+        b.firstElementChild.className = on ? 'i i-pause' : 'i i-play';
+      });
+    };
+    document.addEventListener('click', function (e) {
+      var b = e.target.closest('[data-listen]');
+      if (!b || e.ctrlKey || e.metaKey || e.shiftKey) return;
+      e.preventDefault();
+      if (audio.dataset.src === b.dataset.listen) { if (audio.paused) audio.play(); else audio.pause(); return; }
+      player.hidden = false;
+      document.getElementById('player-name').textContent = b.dataset.name;
+      audio.dataset.src = b.dataset.listen;
+      audio.src = b.dataset.listen;
+      audio.play().catch(function () { /* the controls are there for a browser that wants a press on them */ });
+    });
+    ['play', 'pause', 'ended'].forEach(function (n) { audio.addEventListener(n, mark); });
+    document.getElementById('player-close').addEventListener('click', function () { audio.pause(); player.hidden = true; mark(); });
+  }
+
+  // Uploads tell how far they are. The answer is a redirect to the page that names every file.
+  document.addEventListener('submit', function (e) {
+    var f = e.target;
+    if (!('upload' in f.dataset) || e.defaultPrevented || !window.FormData) return;
+    e.preventDefault();
+    var button = f.querySelector('[type=submit]'), bar = document.createElement('progress'), names = document.getElementById('names');
+    if (button.getAttribute('aria-busy') === 'true') return;
+    button.setAttribute('aria-busy', 'true');
+    bar.max = 1; bar.setAttribute('aria-label', button.textContent);
+    names.appendChild(document.createElement('li')).appendChild(bar);
+    var x = new XMLHttpRequest();
+    x.open('POST', f.action);
+    x.upload.onprogress = function (p) { if (p.lengthComputable) bar.value = p.loaded / p.total; };
+    x.onload = function () {
+      if (x.responseURL && x.status < 400) { location.href = x.responseURL; return; }
+      document.open(); document.write(x.responseText); document.close();      // the server's own error page
+    };
+    x.onerror = function () { button.removeAttribute('aria-busy'); bar.parentNode.remove(); f.submit(); };
+    x.send(new FormData(f));
+  });
+
   // One submission at a time: the second click of a slow upload does nothing.
   document.addEventListener('submit', function (e) {
     var b = e.submitter || e.target.querySelector('[type=submit]');
-    if (e.target.method.toLowerCase() !== 'post' || !b) return;
+    if (e.target.method.toLowerCase() !== 'post' || !b || 'upload' in e.target.dataset) return;
     if (b.getAttribute('aria-busy') === 'true') { e.preventDefault(); return; }
     b.setAttribute('aria-busy', 'true');
   });

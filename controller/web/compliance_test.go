@@ -1,0 +1,143 @@
+package web
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+)
+
+// counts reads the eight numbers of a row of a table of counts.
+func counts(t *testing.T, row *html.Node) []int {
+	t.Helper()
+	var list []int
+	for c := row.FirstChild; c != nil; c = c.NextSibling {
+		if c.Type == html.ElementNode && c.Data == "td" && len(list) < 8 {
+			n, err := strconv.Atoi(textOf(c))
+			if err != nil {
+				t.Fatalf("cell %q: %v", textOf(c), err)
+			}
+			list = append(list, n)
+		}
+	}
+	if len(list) != 8 {
+		t.Fatalf("%d counts in %q", len(list), textOf(row))
+	}
+	return list
+}
+
+func TestComplianceTablesAgree(t *testing.T) {
+	w := newWorld(t)
+	c := w.as(t, "inspector")
+	for _, query := range []string{"", "?from=2026-11-16&to=2026-11-22", "?from=2026-11-10&to=2026-11-23&slot=%E4%B8%AD", "?from=2026-11-23&to=2026-11-23&demo=no"} {
+		d := c.page("/compliance" + query)
+		var totals [][]int
+		for _, id := range []string{"#by-unit", "#by-day", "#by-slot"} {
+			sum := make([]int, 8)
+			for _, row := range d.all(id + " tbody tr") {
+				n := counts(t, row)
+				owed := 0
+				for i, v := range n {
+					sum[i] += v
+					if i > 0 {
+						owed += v
+					}
+				}
+				if owed != n[0] {
+					t.Errorf("%s %s: %q does not sum", query, id, textOf(row))
+				}
+			}
+			foot := counts(t, d.all(id + " tfoot tr")[0])
+			for i := range sum {
+				if sum[i] != foot[i] {
+					t.Errorf("%s %s: column %d sums to %d, total says %d", query, id, i, sum[i], foot[i])
+				}
+			}
+			totals = append(totals, foot)
+		}
+		for i := range totals[0] {
+			if totals[0][i] != totals[1][i] || totals[0][i] != totals[2][i] {
+				t.Errorf("%s: totals differ: %v", query, totals)
+			}
+		}
+		d.has("[data-live=live-units] .state", "行列合计相符")
+	}
+}
+
+func TestComplianceLastWeek(t *testing.T) {
+	w := newWorld(t)
+	d := w.as(t, "inspector").page("/compliance?from=2026-11-16&to=2026-11-22")
+	// 41 gates × 3 × 7 and 5 village points × 2 × 7.
+	if got := counts(t, d.all("#by-unit tfoot tr")[0]); got[0] != 931 || got[7] != 0 {
+		t.Errorf("owed %d, not yet due %d, want 931 and 0", got[0], got[7])
+	}
+	d.count("#by-day tbody tr", 7)
+	d.count("#by-unit tbody tr", 8)
+	d.count("#grid tbody tr", 8)
+	d.count("#grid thead th", 8)
+	d.has("#slots tbody tr", "松风苑南门 松风社区 11月17日 星期二 晚 未播 断电")
+	d.has("#slots tbody tr", "晴川府西门 晴川社区 11月22日 星期日 早 待报 离线 D仅已下发")
+	if got := d.attr("#slots tbody a[href*=slots]", "href"); !strings.HasPrefix(got, "/points/") {
+		t.Errorf("the way to the evidence is %q", got)
+	}
+}
+
+func TestComplianceFilterDrillsDown(t *testing.T) {
+	w := newWorld(t)
+	c := w.as(t, "inspector")
+	d := c.page("/compliance?from=2026-11-23&to=2026-11-23")
+	var missed string
+	for _, n := range d.all("#by-unit tbody tr") {
+		if strings.HasPrefix(textOf(n), "松风社区") {
+			links := doc{t, n}.all("td a")
+			missed = attrOf(links[len(links)-2], "href")
+			for _, l := range links {
+				if strings.Contains(attrOf(l, "href"), "result=missed") {
+					missed = attrOf(l, "href")
+				}
+			}
+		}
+	}
+	u, err := url.Parse(missed)
+	if err != nil || u.Query().Get("result") != "missed" || u.Query().Get("unit") == "" {
+		t.Fatalf("the figure leads to %q", missed)
+	}
+	rows := c.page(missed)
+	rows.count("#slots tbody tr", 2)
+	rows.has("#slots tbody tr", "云阶台侧门")
+	if rows.attr("#f-r option[selected]", "value") != "missed" || rows.attr("#f-a", "value") != "2026-11-23" {
+		t.Error("the form forgets the filter")
+	}
+	rows.has("#slots tbody tr", "设备故障")
+}
+
+func TestComplianceReadsOddPeriods(t *testing.T) {
+	w := newEmptyWorld(t)
+	read := func(query string) complianceFilter {
+		q, err := url.ParseQuery(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.server.readCompliance(q, testNow)
+	}
+	if f := read(""); f.From != "2026-11-23" || f.To != "2026-11-23" { // a Monday: the week so far
+		t.Errorf("default period %s to %s", f.From, f.To)
+	}
+	if f := w.server.readCompliance(nil, time.Date(2026, 11, 29, 23, 0, 0, 0, shanghai)); f.From != "2026-11-23" || f.To != "2026-11-29" {
+		t.Errorf("period on a Sunday %s to %s", f.From, f.To)
+	}
+	if f := read("from=2026-11-20&to=2026-11-01"); f.From != "2026-11-01" || f.To != "2026-11-20" {
+		t.Errorf("turned period %s to %s", f.From, f.To)
+	}
+	if f := read("from=1900-01-01&to=2026-11-23"); dayPlus(f.From, maxPeriod-1) != f.To {
+		t.Errorf("endless period %s to %s", f.From, f.To)
+	}
+	if f := read("from=yesterday&to=31.12.&result=x&unit=-1"); f.From != "2026-11-23" || f.Result != "" || f.Unit != 0 {
+		t.Errorf("nonsense gives %+v", f)
+	}
+	d := w.as(t, "admin").page("/compliance")
+	d.has(".empty", "这段时间没有应播的时段")
+}
