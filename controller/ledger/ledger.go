@@ -61,6 +61,7 @@ type Options struct {
 	Clock     func() time.Time       // nil means time.Now
 	Logger    *slog.Logger           // nil discards
 	Every     time.Duration          // between looks at what time alone decides; 0 means 15 s
+	Delay     time.Duration          // from Poke to settling; 0 means 200 ms
 	OnEvent   func(fleet.Event)      // told of records and verdicts; must not block; may be nil
 	OnSettled func(fleet.Obligation) // told of each obligation that changed, after its commit; must not block; may be nil
 }
@@ -84,6 +85,10 @@ func New(o Options) (*Ledger, error) {
 	}
 	if o.Every <= 0 {
 		o.Every = 15 * time.Second
+	}
+	if o.Delay <= 0 {
+		// A burst from every gate is acked first and then settled together.
+		o.Delay = 200 * time.Millisecond
 	}
 	if o.OnEvent == nil {
 		o.OnEvent = func(fleet.Event) {}
@@ -119,6 +124,13 @@ func (l *Ledger) Run(ctx context.Context) error {
 		select {
 		case <-l.poke:
 			timed = false
+			wait := time.NewTimer(l.o.Delay)
+			select {
+			case <-wait.C:
+			case <-ctx.Done():
+				wait.Stop()
+				return nil
+			}
 		case <-tick.C:
 			timed = true
 		case <-ctx.Done():

@@ -78,11 +78,16 @@ func oweTest(t testing.TB, s *store.Store, p fleet.PointID, start time.Time) fle
 // record is an entry of a journal about a body, at a time.
 func record(t testing.TB, seq wire.Seq, kind wire.RecordKind, at time.Time, body any) json.RawMessage {
 	t.Helper()
+	return recordOf(t, testLog, seq, kind, at, body)
+}
+
+func recordOf(t testing.TB, log wire.LogID, seq wire.Seq, kind wire.RecordKind, at time.Time, body any) json.RawMessage {
+	t.Helper()
 	b, err := json.Marshal(body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, err := json.Marshal(wire.Record{Log: testLog, Seq: seq, Kind: kind, AtUS: wire.US(at), Level: wire.T2, Body: b})
+	raw, err := json.Marshal(wire.Record{Log: log, Seq: seq, Kind: kind, AtUS: wire.US(at), Level: wire.T2, Body: b})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +105,12 @@ func result(o fleet.Obligation, n int, r wire.PlayResult, reason wire.Reason) wi
 
 func send(t testing.TB, s *store.Store, id wire.DeviceID, now time.Time, records ...json.RawMessage) {
 	t.Helper()
-	if _, err := s.AppendRecords(t.Context(), id, testLog, records, now); err != nil {
+	sendOf(t, s, id, testLog, now, records...)
+}
+
+func sendOf(t testing.TB, s *store.Store, id wire.DeviceID, log wire.LogID, now time.Time, records ...json.RawMessage) {
+	t.Helper()
+	if _, err := s.AppendRecords(t.Context(), id, log, records, now); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -108,7 +118,12 @@ func send(t testing.TB, s *store.Store, id wire.DeviceID, now time.Time, records
 // say is a state of a connected device that has written that many records.
 func say(t testing.TB, s *store.Store, id wire.DeviceID, last wire.Seq, now time.Time) {
 	t.Helper()
-	st := wire.State{Session: 1, Online: true, AtUS: wire.US(now), PlanVersion: 1, Log: testLog, LastSeq: last}
+	sayOf(t, s, id, testLog, last, now)
+}
+
+func sayOf(t testing.TB, s *store.Store, id wire.DeviceID, log wire.LogID, last wire.Seq, now time.Time) {
+	t.Helper()
+	st := wire.State{Session: 1, Online: true, AtUS: wire.US(now), PlanVersion: 1, Log: log, LastSeq: last}
 	if _, err := s.SaveHello(t.Context(), id, wire.Hello{Session: 1, State: st}, now); err != nil {
 		t.Fatal(err)
 	}

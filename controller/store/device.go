@@ -113,7 +113,9 @@ func (s *Store) addBound(p fleet.PointID, id wire.DeviceID) {
 	s.bound[p] = append(others, id)
 }
 
-// Devices returns every device, by id, retired and revoked ones too.
+// Devices returns every device, by id, retired and revoked ones too. The
+// slices inside are shared and must not be changed, here and in every method
+// that returns devices.
 func (s *Store) Devices(context.Context) ([]fleet.Device, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

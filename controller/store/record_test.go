@@ -125,7 +125,7 @@ func TestAckStateMatchesModel(t *testing.T) {
 		log := wire.LogID(fmt.Sprintf("%016x", logs))
 		have := map[wire.Seq]bool{}
 		for range rapid.IntRange(1, 8).Draw(rt, "steps") {
-			if rapid.IntRange(0, 9).Draw(rt, "restart") == 0 {
+			if rapid.IntRange(0, 19).Draw(rt, "restart") == 0 {
 				if err := s.Close(); err != nil {
 					rt.Fatal(err)
 				}
@@ -133,8 +133,8 @@ func TestAckStateMatchesModel(t *testing.T) {
 					rt.Fatal(err)
 				}
 			}
-			first := rapid.Uint64Range(1, 600).Draw(rt, "first")
-			n := rapid.Uint64Range(1, 400).Draw(rt, "n")
+			first := rapid.Uint64Range(1, 400).Draw(rt, "first")
+			n := rapid.Uint64Range(1, 300).Draw(rt, "n")
 			step := rapid.Uint64Range(1, 3).Draw(rt, "step")
 			var batch []json.RawMessage
 			for seq := first; seq < first+n; seq += step {

@@ -59,7 +59,6 @@ func found(err error, zh, en string) error {
 // SQLite result codes that people are told about.
 const (
 	sqliteFull          = 13
-	sqliteConstraint    = 19
 	sqliteNotADB        = 26
 	sqliteIOErrWrite    = 778  // SQLITE_IOERR_WRITE: a disk may be full without saying so
 	sqliteUnique        = 2067 // SQLITE_CONSTRAINT_UNIQUE
