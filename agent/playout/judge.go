@@ -44,7 +44,7 @@ func verdict(s sounded, played bool, why string) (wire.PlayResult, wire.Reason, 
 	if s.err != nil {
 		why = s.err.Error()
 	}
-	heard := r.FramesPlayed > 0 && !r.StartedAt.IsZero()
+	heard := !r.StartedAt.IsZero() && r.FramesPlayed.Duration(s.rate) > s.lead
 	switch {
 	case played && s.silent:
 		return wire.PlayDoubt, wire.ReasonSilent, "the clip is digital silence"

@@ -29,6 +29,7 @@ type state struct {
 	last         walltime.Stamp          // of the last trusted step
 	jumpFrom     time.Time               // the newest forward step
 	jumpTo       time.Time               //
+	jumpAt       time.Duration           // since boot, when it happened
 	late         map[wire.PlayID]refusal // due late when first seen, and why
 	waiting      map[wire.PlayID]refusal // due, inside their grace, and what holds them up
 	retry        time.Time               // no device is tried before
@@ -88,7 +89,7 @@ func (e *Engine) trust(now walltime.Stamp) {
 	}
 	expected := e.s.last.Wall.Add(now.Mono - e.s.last.Mono)
 	if now.Wall.Sub(expected) > time.Second {
-		e.s.jumpFrom, e.s.jumpTo = e.s.last.Wall, now.Wall
+		e.s.jumpFrom, e.s.jumpTo, e.s.jumpAt = e.s.last.Wall, now.Wall, now.Mono
 	}
 }
 
@@ -192,6 +193,9 @@ func (e *Engine) settle(now walltime.Stamp) (more bool) {
 			continue
 		}
 		if p.latest().Before(now.Wall) {
+			if e.jumped(p) && now.Mono-e.s.jumpAt < jumpWait {
+				continue
+			}
 			if skips++; skips > maxBehind {
 				return true
 			}
@@ -219,6 +223,15 @@ func (e *Engine) settle(now walltime.Stamp) (more bool) {
 		}
 	}
 	return false
+}
+
+// jumpWait is how long the plays that a forward step jumped over stay open: a
+// time service that is wrong for a moment must not cost a day's slots.
+const jumpWait = 2 * time.Minute
+
+// jumped reports whether the newest forward step went over p's instant.
+func (e *Engine) jumped(p *entry) bool {
+	return p.At.After(e.s.jumpFrom) && !p.At.After(e.s.jumpTo)
 }
 
 // newestOfSlot keeps the newest due play of each slot and skips the others:
@@ -329,7 +342,7 @@ func (e *Engine) why(p *entry) refusal {
 		return r
 	}
 	switch {
-	case p.At.After(e.s.jumpFrom) && !p.At.After(e.s.jumpTo):
+	case e.jumped(p):
 		return refusal{wire.ReasonClock, "the clock stepped over the play"}
 	case p.At.Before(e.s.planSince):
 		return refusal{wire.ReasonOffline, "the plan arrived after the play"}
@@ -366,9 +379,11 @@ func (e *Engine) settled(id wire.PlayID, planned time.Time) {
 	delete(e.s.late, id)
 }
 
-// recordStep writes what the clock did. Changes below a second change no play.
+// recordStep writes what the clock did. Steps below a second change no play,
+// and a kernel that gains and loses its time service by the minute is not
+// worth the card: every record carries the level anyway.
 func (e *Engine) recordStep(s walltime.Step) {
-	if s.By.Abs() < time.Second && s.From == s.To {
+	if s.By.Abs() < time.Second && (s.From == wire.T0) == (s.To == wire.T0) {
 		return
 	}
 	body := wire.ClockStep{StepUS: s.By.Microseconds(), From: s.From, To: s.To}

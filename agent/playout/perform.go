@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,10 +42,10 @@ func (e *Engine) ready(c wire.ManifestClip) (refusal, bool) {
 	}
 	if !e.s.loading && (have == nil || time.Since(have.at) >= reload) {
 		e.s.loading = true
-		go func() {
+		e.workers.Go(func() {
 			pcm, err := e.o.Library.Load(c.SHA256, c)
 			e.loads <- load{c.SHA256, clip{pcm: pcm, silent: err == nil && audio.Silent(pcm), err: err, at: time.Now()}}
-		}()
+		})
 	}
 	switch {
 	case have == nil:
@@ -127,6 +128,7 @@ type result struct {
 	device  bool  // err is of the sink
 	journal bool  // err is of the journal
 	outcome wire.Outcome
+	tone    bool // it was no play but the test tone
 	owed    bool // the journal did not take the outcome
 	report  output.Report
 }
@@ -153,10 +155,10 @@ func (e *Engine) perform(p *entry, c wire.ManifestClip, punctual bool) {
 	e.mu.Lock()
 	e.current = perf
 	e.mu.Unlock()
-	go func() {
+	e.workers.Go(func() {
 		defer cancel(nil)
 		e.results <- e.play(ctx, perf, sound, c, gain, punctual)
-	}()
+	})
 }
 
 // play prepares the sink, writes the intent, sounds, and writes the outcome.
@@ -200,12 +202,27 @@ func (e *Engine) play(ctx context.Context, perf *performance, sound *clip, c wir
 	if earliest := time.Now().Add(lateLead); !punctual && at.Before(earliest) {
 		at = earliest
 	}
-	report, err := e.o.Sink.Play(ctx, at, src)
+	report, err := e.sink(ctx, p.ID, at, length(c), src)
 	e.conclude(&res, seq, sounded{
 		report: report, err: err, cause: context.Cause(ctx), clip: length(c), lead: e.o.LeadIn,
 		silent: sound.silent || c.Silent, rate: src.Format().Rate,
 	})
 	return res
+}
+
+// sink plays src and keeps the progress file meanwhile.
+func (e *Engine) sink(ctx context.Context, id wire.PlayID, at time.Time, clip time.Duration, src audio.Source) (output.Report, error) {
+	if e.o.Progress == "" {
+		return e.o.Sink.Play(ctx, at, src)
+	}
+	counted := &counted{Source: src}
+	following, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { e.follow(following, id, at, e.o.LeadIn, clip, counted) })
+	report, err := e.o.Sink.Play(ctx, at, counted)
+	stop()
+	wg.Wait()
+	return report, err
 }
 
 var errMoved = errors.New("the clock stepped while the play was prepared")
@@ -250,6 +267,10 @@ func (e *Engine) finished(r result) {
 	e.mu.Lock()
 	e.current = nil
 	e.mu.Unlock()
+	if r.tone {
+		toggle(e.o.Conditions, condition.OutputMuted, r.report.Muted, r.report.Mixer)
+		return
+	}
 	if r.journal {
 		e.journalFault(r.err)
 	}
@@ -322,8 +343,8 @@ func (e *Engine) checkDevice() {
 	e.s.checked = time.Now()
 	asking := make(chan error, 1)
 	e.s.asking = asking
-	go func() {
+	e.workers.Go(func() {
 		_, err := e.o.Sink.Device()
 		asking <- err
-	}()
+	})
 }

@@ -65,7 +65,7 @@ type Conditions interface {
 	Clear(code condition.Code)
 }
 
-// Options wires an Engine. All but Agent, LeadIn and Logger are required.
+// Options wires an Engine. Agent, LeadIn, Progress and Logger may be left out.
 type Options struct {
 	Clock Clock
 	// Plan returns the documents in force; ok is false while there are none.
@@ -79,7 +79,10 @@ type Options struct {
 	// LeadIn is silence played before each clip, so that an amplifier that
 	// wakes late swallows none of it; the clip itself starts at its instant.
 	LeadIn time.Duration
-	Logger *slog.Logger
+	// Progress is the file that says how far a play has come, for a play that
+	// power or a signal ends; empty means that nothing is known of such a one.
+	Progress string
+	Logger   *slog.Logger
 }
 
 func (o *Options) validate() error {
@@ -135,6 +138,8 @@ type Engine struct {
 	poke    chan struct{}
 	results chan result
 	loads   chan load
+	tones   chan toneOrder
+	workers sync.WaitGroup // loader, performance, question to the device
 
 	mu      sync.Mutex
 	current *performance // nil when nothing is prepared or sounds
@@ -154,6 +159,7 @@ func New(o Options) (*Engine, error) {
 		poke:    make(chan struct{}, 1),
 		results: make(chan result, 1),
 		loads:   make(chan load, 1),
+		tones:   make(chan toneOrder),
 		s: state{
 			done:    make(map[wire.PlayID]int64),
 			late:    make(map[wire.PlayID]refusal),
@@ -185,6 +191,8 @@ func (e *Engine) Run(ctx context.Context) error {
 			e.finished(r)
 		case l := <-e.loads:
 			e.loaded(l)
+		case t := <-e.tones:
+			e.startTone(t)
 		}
 		timer.Reset(e.step())
 		e.mu.Lock()
@@ -257,17 +265,27 @@ func (e *Engine) cancel(cause error) bool {
 	return true
 }
 
-// shutdown ends what sounds, writes what is owed and the stop record.
+// shutdown ends what sounds, waits for every goroutine, and writes what is
+// owed and the stop record. A sink or a sound server that does not answer in
+// time is left behind.
 func (e *Engine) shutdown() {
+	timer := time.NewTimer(stopWait)
+	defer timer.Stop()
 	if e.cancel(errShutdown) {
-		timer := time.NewTimer(stopWait)
-		defer timer.Stop()
 		select {
 		case r := <-e.results:
 			e.finished(r)
 		case <-timer.C:
 			e.log.Error("sink does not stop")
+			timer.Reset(0)
 		}
+	}
+	idle := make(chan struct{})
+	go func() { e.workers.Wait(); close(idle) }()
+	select {
+	case <-idle:
+	case <-timer.C:
+		e.log.Error("goroutines left behind")
 	}
 	now := e.o.Clock.Now()
 	e.writeOwed(now)

@@ -1,7 +1,9 @@
 package playout
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"gatecast/agent/journal"
 	"gatecast/agent/library"
 	"gatecast/agent/walltime"
+	"gatecast/audio/output"
 	"gatecast/internal/wire"
 )
 
@@ -151,6 +154,9 @@ func TestInterruptedPlayIsPartial(t *testing.T) {
 				defer n.stop()
 				n.until(minutes(40))
 				wantOutcomes(t, n, "gates.morning#1 partial "+string(tt.reason), "gates.morning#2 played")
+				if o := n.outcomeRecords()[0]; o.SoundMS != 4000 {
+					t.Errorf("sounded %d ms, want the 4000 that were known", o.SoundMS)
+				}
 				if len(n.sink.sounded()) != 1 {
 					t.Errorf("%d plays after the restart, want only the second", len(n.sink.sounded()))
 				}
@@ -222,7 +228,7 @@ func TestClockSteps(t *testing.T) {
 		want []string
 	}{
 		"forward_over_a_play": {29, 2 * time.Minute, 45,
-			[]string{"gates.morning#1 skipped clock", "gates.morning#2 played", "gates.morning#3 played"}},
+			[]string{"gates.morning#2 played", "gates.morning#1 skipped clock", "gates.morning#3 played"}},
 		"forward_into_the_grace": {29, 80 * time.Second, 45,
 			[]string{"gates.morning#1 played", "gates.morning#2 played", "gates.morning#3 played"}},
 		"forward_over_the_slot": {29, time.Hour, 100,
@@ -587,6 +593,18 @@ func TestGainIsCutToTheCeiling(t *testing.T) {
 	}
 }
 
+func TestLeapOfTheClockThatIsTakenBackCostsNothing(t *testing.T) {
+	inBubble(t, testPlan(testSlot("gates.morning", 30, 2), testSlot("gates.noon", 60, 1)), func(r *rig) {
+		r.start()
+		r.until(minutes(20))
+		r.kernel.step(5 * time.Hour)
+		time.Sleep(time.Minute)
+		r.kernel.step(-5 * time.Hour)
+		r.until(minutes(70))
+		wantOutcomes(t, r, "gates.morning#1 played", "gates.morning#2 played", "gates.noon#1 played")
+	})
+}
+
 // fullJournal refuses records while it is full.
 type fullJournal struct {
 	Journal
@@ -700,6 +718,43 @@ func TestNothingIsDoneWithoutAPlan(t *testing.T) {
 		wantOutcomes(t, r, "gates.morning#1 played")
 		if diff := cmp.Diff([]string{shaOf(1)}, r.engine.Ready()); diff != "" {
 			t.Errorf("Ready (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestTestTone(t *testing.T) {
+	inBubble(t, testPlan(testSlot("gates.morning", 30, 1)), func(r *rig) {
+		r.start()
+		r.until(minutes(1))
+		report, err := r.engine.TestTone(r.t.Context())
+		if err != nil || report.End != output.Drained || len(r.sink.sounded()) != 1 || r.sink.sounded()[0].peak > 0.11 {
+			t.Fatalf("TestTone = %+v, %v", report, err)
+		}
+		r.until(minutes(30).Add(-6 * time.Second))
+		if _, err := r.engine.TestTone(r.t.Context()); !errors.Is(err, ErrBusy) {
+			t.Errorf("shortly before a play: %v, want ErrBusy", err)
+		}
+		r.until(minutes(30).Add(time.Second))
+		if _, err := r.engine.TestTone(r.t.Context()); !errors.Is(err, ErrBusy) {
+			t.Errorf("during a play: %v, want ErrBusy", err)
+		}
+		r.until(minutes(31))
+		ctx, cancel := context.WithTimeout(r.t.Context(), time.Second)
+		defer cancel()
+		if report, err := r.engine.TestTone(ctx); !errors.Is(err, context.DeadlineExceeded) || report.End != output.Cancelled {
+			t.Errorf("cancelled tone = %+v, %v", report, err)
+		}
+		wantOutcomes(t, r, "gates.morning#1 played")
+	})
+}
+
+func TestTestToneNeedsNoTimeAndNoPlan(t *testing.T) {
+	inBubble(t, nil, func(r *rig) {
+		r.boot(time.Unix(100, 0).Sub(time.Now()), false)
+		r.start()
+		time.Sleep(time.Second)
+		if _, err := r.engine.TestTone(r.t.Context()); err != nil {
+			t.Errorf("TestTone = %v", err)
 		}
 	})
 }

@@ -21,9 +21,8 @@ type history struct {
 	orphans  map[wire.PlayID]*orphan
 	order    []wire.PlayID // of orphans
 	starts   []time.Time   // of the newest intents
-	firstUS  int64         // oldest trusted time
+	sinceUS  int64         // trusted time from which on nothing is missing here
 	lastUS   int64         // newest trusted time
-	blindUS  int64         // newest gap: what was before it is not known; −1 when its time is not either
 	last     wire.RecordKind
 	lastBoot string
 }
@@ -34,9 +33,12 @@ const maxStarts = 256
 // read takes one record. A body that does not parse is passed over: the
 // journal checks records, and a later version may write other ones.
 func (h *history) read(r wire.Record) error {
+	if r.Kind == wire.RecordGap {
+		h.sinceUS = 0
+	}
 	if r.Level > wire.T0 {
-		if h.firstUS == 0 {
-			h.firstUS = r.AtUS
+		if h.sinceUS == 0 {
+			h.sinceUS = r.AtUS
 		}
 		h.lastUS = max(h.lastUS, r.AtUS)
 	}
@@ -66,11 +68,6 @@ func (h *history) read(r wire.Record) error {
 			h.done[b.Play] = b.PlannedUS
 			delete(h.orphans, b.Play)
 		}
-	case wire.RecordGap:
-		h.blindUS = -1
-		if r.Level > wire.T0 {
-			h.blindUS = r.AtUS
-		}
 	}
 	return nil
 }
@@ -85,8 +82,7 @@ func (o *orphan) outcome(bootID string) wire.Outcome {
 	if o.bootID == bootID {
 		out.Reason, out.Detail = wire.ReasonOther, "the agent ended during the play"
 	}
-	// It sounded at least until the newest record of its boot; without one,
-	// nobody knows.
+	// It sounded at least until the newest record of its boot.
 	if o.known > i.PlannedUS {
 		out.SoundMS = (o.known - i.PlannedUS) / 1000
 	}
@@ -108,13 +104,7 @@ func (e *Engine) recover() error {
 	if p, m, ok := e.o.Plan(); ok {
 		e.s.plan, e.s.manifest = p, m
 	}
-	e.s.known = wire.FromUS(h.firstUS)
-	switch {
-	case h.blindUS > 0:
-		e.s.known = wire.FromUS(max(h.firstUS, h.blindUS))
-	case h.blindUS < 0:
-		e.s.known = time.Time{} // not before time is trusted again
-	}
+	e.s.known = wire.FromUS(h.sinceUS) // zero: not before time is trusted
 	boot := wire.Boot{
 		Agent: e.o.Agent, Clean: h.last == wire.RecordStop, SameBoot: h.lastBoot == now.BootID,
 		LastSeen: h.lastUS, Truncated: e.o.Journal.Truncated(),
@@ -124,7 +114,13 @@ func (e *Engine) recover() error {
 	}
 	for _, id := range h.order {
 		if o, ok := h.orphans[id]; ok {
-			e.s.owed = append(e.s.owed, o.outcome(now.BootID))
+			out := o.outcome(now.BootID)
+			sounded, err := readProgress(e.o.Progress, id)
+			if err != nil {
+				e.log.Warn("progress unknown", "err", err)
+			}
+			out.SoundMS = max(out.SoundMS, sounded.Milliseconds())
+			e.s.owed = append(e.s.owed, out)
 		}
 	}
 	e.writeOwed(now)

@@ -278,7 +278,7 @@ func (r *rig) start() {
 	}
 	r.conds = condition.New(nil)
 	r.engine, err = New(Options{
-		Clock: r.clock, Library: r.lib, Journal: j, Sink: r.sink, Conditions: r.conds, Agent: "test", LeadIn: r.leadIn,
+		Clock: r.clock, Library: r.lib, Journal: j, Sink: r.sink, Conditions: r.conds, Agent: "test", LeadIn: r.leadIn, Progress: r.dir + "/progress",
 		Plan: func() (*wire.Plan, *wire.Manifest, bool) {
 			r.mu.Lock()
 			defer r.mu.Unlock()

@@ -57,14 +57,16 @@ func (c *Clock) persistLocked(boot time.Duration) {
 }
 
 func (c *Clock) write(boot time.Duration) error {
-	if c.level > wire.T0 {
+	switch {
+	case c.level == wire.T2 && boot < c.unsteady:
+	case c.level > wire.T0:
 		// The error bound is taken off: the floor must have passed in truth.
 		if passed := c.wallAt(boot).Add(-c.errAt(boot)); passed.After(c.floor) {
 			c.floor, c.floorAt = passed, boot
 		}
-	} else if passed := boot - c.floorAt; passed > time.Minute && !c.floor.IsZero() {
+	case boot-c.floorAt > time.Minute && !c.floor.IsZero():
 		// Nothing is trusted, but this much time has gone by since the floor.
-		c.floor, c.floorAt = c.floor.Add(passed/1000*999), boot
+		c.floor, c.floorAt = c.floor.Add((boot-c.floorAt)/1000*999), boot
 		c.holdFloor(boot)
 	}
 	s := saved{FloorUS: wire.US(c.floor), EvidenceUS: wire.US(c.evidence)}

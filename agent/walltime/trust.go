@@ -131,6 +131,9 @@ func (c *Clock) pair() (boot time.Duration, wall time.Time, width time.Duration)
 // set moves the clock to wall.
 func (c *Clock) set(boot time.Duration, wall time.Time, level wire.TimeLevel, err time.Duration) {
 	by := wall.Sub(c.wallAt(boot))
+	if level == wire.T2 && by > slack {
+		c.unsteady = boot + settleTime
+	}
 	c.offset, c.err, c.asOf = offsetOf(wall, boot), err, boot
 	if by.Abs() < stepLimit {
 		by = 0

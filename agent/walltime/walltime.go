@@ -85,6 +85,10 @@ const (
 	// slack is how far the issue date of a document may be ahead of trusted
 	// time before that trust is given up: two honest clocks differ by less.
 	slack = time.Minute
+	// settleTime is how long the kernel's time must stand after a jump of more
+	// than slack before it raises the floor: what a time service says for a
+	// moment must not bind a device for ever.
+	settleTime = 5 * time.Minute
 	// persistEvery is how often Run writes the floor.
 	persistEvery = time.Hour
 )
@@ -104,6 +108,7 @@ type Clock struct {
 	asOf     time.Duration // since boot, when offset was last confirmed
 	floor    time.Time
 	floorAt  time.Duration // since boot, when floor was known to have passed
+	unsteady time.Duration // since boot, until when the kernel's time is not yet the floor's
 	evidence time.Time     // newest signed instant, at least the build time
 	saved    saved         // what is on disk
 }

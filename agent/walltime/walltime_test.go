@@ -327,6 +327,29 @@ func TestFloorIsPersistedHourly(t *testing.T) {
 	})
 }
 
+func TestMomentaryLeapDoesNotRaiseTheFloor(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *machine, c *Clock) {
+		m.set(func(m *machine) { m.off, m.synced = now2026.Sub(time.Now()), true })
+		time.Sleep(30 * time.Minute)
+		m.set(func(m *machine) { m.off += 5 * time.Hour })
+		time.Sleep(2 * time.Minute)
+		if err := c.Persist(); err != nil {
+			t.Fatal(err)
+		}
+		m.set(func(m *machine) { m.off -= 5 * time.Hour })
+		time.Sleep(2 * time.Second)
+		wantNow(t, c, now2026.Add(32*time.Minute+2*time.Second), wire.T2)
+		m.set(func(m *machine) { m.off += 5 * time.Hour })
+		time.Sleep(7 * time.Minute)
+		if err := c.Persist(); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Floor(); got.Before(now2026.Add(5*time.Hour + 38*time.Minute)) {
+			t.Errorf("floor = %v: a leap that stands did not raise it", got)
+		}
+	})
+}
+
 func TestUnreadableFileCountsAsAbsent(t *testing.T) {
 	for name, content := range map[string]string{"empty": "", "torn": `{"floor_us":17`, "negative": `{"floor_us":-5}`, "other": "[]"} {
 		t.Run(name, func(t *testing.T) {
