@@ -118,7 +118,7 @@ func TestWhatWasAckedSurvivesKill(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	rounds := 6
+	rounds := 12
 	if testing.Short() {
 		rounds = 2
 	}
