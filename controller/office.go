@@ -173,7 +173,7 @@ func webProblems(problems []planner.Problem) []web.Problem {
 func webChange(ch planner.Change) web.Change {
 	return web.Change{
 		Points: ch.Points, Devices: ch.Devices, Slots: ch.Slots, Silenced: ch.Silenced,
-		Added: ch.Added, Removed: ch.Removed, Kept: ch.Kept, From: ch.From, To: ch.To,
+		Added: ch.Added, Removed: ch.Removed, Kept: ch.Kept, Altered: ch.Altered, From: ch.From, To: ch.To,
 	}
 }
 

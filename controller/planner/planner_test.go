@@ -344,8 +344,8 @@ func TestWhatIfPromisesWhatActivateDoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Added != 59 || c.Removed != 59 || c.Kept != 60 {
-		t.Errorf("WhatIf = %d added, %d removed, %d kept, want 59, 59, 60", c.Added, c.Removed, c.Kept)
+	if c.Added != 59 || c.Removed != 59 || c.Kept != 60 || c.Altered != 0 || c.Devices != 1 {
+		t.Errorf("WhatIf = %d added, %d removed, %d kept, %d altered, %d devices, want 59, 59, 60, 0, 1", c.Added, c.Removed, c.Kept, c.Altered, c.Devices)
 	}
 	if n := len(w.slots(t, pt, fleet.ObligationFilter{})); n != before {
 		t.Errorf("WhatIf changed obligations from %d to %d", before, n)
@@ -355,6 +355,20 @@ func TestWhatIfPromisesWhatActivateDoes(t *testing.T) {
 	}
 	if n := len(w.slots(t, pt, fleet.ObligationFilter{})); n != c.Kept+c.Added {
 		t.Errorf("after Activate %d obligations, WhatIf promised %d", n, c.Kept+c.Added)
+	}
+	if again, err := w.WhatIf(t.Context(), prog.ID, t0); err != nil || again.Devices != 0 || again.Added+again.Removed+again.Altered != 0 {
+		t.Errorf("WhatIf of what is in force = %+v, %v, want no change", again, err)
+	}
+}
+
+func TestWhatIfCountsSlotsThatChange(t *testing.T) {
+	w := newTestPlanner(t)
+	w.enrol(t, "SL-01-01", t0)
+	w.activate(t, fmt.Sprintf(evening, "18:00", "18:30"), t0)
+	prog, _ := w.upload(t, fmt.Sprintf(evening, "18:10", "18:40"), t0)
+	c, err := w.WhatIf(t.Context(), prog.ID, t0)
+	if err != nil || c.Added != 0 || c.Removed != 0 || c.Altered == 0 || c.Altered >= c.Kept || c.Devices != 1 {
+		t.Errorf("WhatIf of a moved evening = %+v, %v, want only the evenings altered", c, err)
 	}
 }
 

@@ -141,6 +141,7 @@ type Change struct {
 	Programme fleet.Programme
 	Summary
 	Added, Removed, Kept int // future slots owed, against the programmes in force
+	Altered              int // of Kept: other times, plays or silence than before
 }
 
 // WhatIf computes what Activate would change, and changes nothing.
@@ -164,21 +165,34 @@ func (p *Planner) WhatIf(ctx context.Context, id fleet.ProgrammeID, now time.Tim
 		return Change{}, err
 	}
 	c := Change{Programme: prog, Summary: sum}
-	had := map[owedKey]time.Time{}
+	had := map[owedKey]fleet.Obligation{}
 	for _, pp := range before {
 		for _, o := range pp.owed {
-			had[owedKey{o.Point, o.Slot}] = o.Start
+			had[owedKey{o.Point, o.Slot}] = o
 		}
 	}
 	for _, pp := range after {
+		if pp.plan != nil {
+			same, err := p.sameAsWanted(ctx, pp)
+			if err != nil {
+				return Change{}, err
+			}
+			if !same {
+				c.Devices++
+			}
+		}
 		for _, o := range pp.owed {
 			key := owedKey{o.Point, o.Slot}
-			if _, ok := had[key]; ok {
-				c.Kept++
-				delete(had, key)
-			} else {
+			old, ok := had[key]
+			if !ok {
 				c.Added++
+				continue
 			}
+			c.Kept++
+			if old.Version = o.Version; old != o {
+				c.Altered++
+			}
+			delete(had, key)
 		}
 	}
 	c.Removed = len(had)

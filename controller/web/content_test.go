@@ -80,7 +80,7 @@ func (p testPlanner) Preview(ctx context.Context, file string, yaml []byte, poin
 func webChange(c planner.Change) Change {
 	return Change{
 		Points: c.Points, Devices: c.Devices, Slots: c.Slots, Silenced: c.Silenced,
-		Added: c.Added, Removed: c.Removed, Kept: c.Kept, From: c.From, To: c.To,
+		Added: c.Added, Removed: c.Removed, Kept: c.Kept, Altered: c.Altered, From: c.From, To: c.To,
 	}
 }
 

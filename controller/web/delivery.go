@@ -54,7 +54,13 @@ func (l *lang) deliveryOf(p *places, now time.Time) *deliveryView {
 			}
 		default:
 			v.Behind++
-			cell.Tone, cell.Icon, cell.Note = "warn", "i-export", plan.Text
+			cell.Tone, cell.Icon, cell.Note = "warn", "i-export", l.T("plan.version", d.PlanVersion)
+			switch {
+			case d.PlanVersion == 0:
+				cell.Note = l.T("plan.none")
+			case d.PlanVersion == d.WantVersion:
+				cell.Note = l.T("delivery.clips", len(d.ClipsReady), plan.ClipsWanted)
+			}
 		}
 		v.Board = append(v.Board, cell)
 		if cell.Tone == "ok" {

@@ -91,6 +91,7 @@ type Change struct {
 	Slots                int // owed in the horizon, silenced ones included
 	Silenced             int
 	Added, Removed, Kept int // future slots owed, against the programmes in force
+	Altered              int // of Kept: other times, plays or silence than before
 	From, To             time.Time
 }
 

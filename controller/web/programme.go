@@ -236,6 +236,7 @@ func (s *Server) confirmProgramme(ctx context.Context, v *visit, r *http.Request
 	case err != nil:
 		return f, fmt.Errorf("computing what would change: %w", err)
 	default:
+		c.Kept -= c.Altered
 		view.Change = &changeView{Change: c, From: v.L.Date(c.From), To: v.L.Date(c.To)}
 	}
 	return f, nil

@@ -54,6 +54,7 @@
   $$('.drop').forEach(function (d) {
     var input = d.querySelector('input[type=file]');
     if (!input) return;
+    if (input.dataset.names) input.classList.add('sr');      // the chosen names stand below, in the page's language
     d.addEventListener('drop', function (e) {
       if (!e.dataTransfer || !e.dataTransfer.files.length) return;
       input.files = e.dataTransfer.files;
