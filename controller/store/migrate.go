@@ -70,6 +70,14 @@ func (s *Store) migrate(ctx context.Context, steps []migration) error {
 	if have == newest {
 		return nil
 	}
+	// With the rights of a file of secrets; SQLite gives its log the same.
+	f, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("creating database %q: %w", s.path, err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("creating database %q: %w", s.path, err)
+	}
 	db, err := sql.Open("sqlite", dsn(s.path, "&_txlock=immediate"))
 	if err != nil {
 		return fmt.Errorf("opening database %q: %w", s.path, err)

@@ -209,6 +209,11 @@ func TestBackupIsACompleteDatabase(t *testing.T) {
 	if err := s.Backup(t.Context(), path); fleet.CodeOf(err) != fleet.Conflict {
 		t.Errorf("Backup onto a file that exists = %v", err)
 	}
+	for _, name := range []string{path, s.Path(), s.Path() + "-wal", s.Path() + "-shm", s.Path() + ".lock"} {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s is for others too: %v, %v", name, info, err)
+		}
+	}
 	c := openTestStore(t, path)
 	if err := c.Check(t.Context()); err != nil {
 		t.Error(err)

@@ -211,6 +211,7 @@ func TestMissingThingsAreToldErrors(t *testing.T) {
 			"SaveState":     func() error { _, err := s.SaveState(ctx, "x", stateOf(1), t0); return err },
 			"SetWanted":     func() error { return s.SetWanted(ctx, "x", 1, "aa") },
 			"AppendRecords": func() error { _, err := s.AppendRecords(ctx, "x", testLog, nil, t0); return err },
+			"JoinCode":      func() error { _, err := s.JoinCode(ctx, "x"); return err },
 			"AddJoinCode":   func() error { return s.AddJoinCode(ctx, fleet.JoinCode{Hash: "h", Point: 9}) },
 		} {
 			err := get()

@@ -26,6 +26,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -196,7 +197,8 @@ func (s *Store) closeFiles() error {
 }
 
 // Backup writes a compact copy of the database, as of one instant, to path,
-// which must not exist. On return it survives power loss.
+// which must not exist. On return it survives power loss; it is readable by
+// its owner only, as the database is.
 func (s *Store) Backup(ctx context.Context, path string) error {
 	// A connection of its own: the readers may not write, not even elsewhere.
 	db, err := sql.Open("sqlite", dsn(s.path, ""))
@@ -208,15 +210,23 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 }
 
 func backup(ctx context.Context, db *sql.DB, path string) error {
-	if _, err := os.Lstat(path); err == nil {
+	// Made here and empty, so that nobody else can read it; SQLite takes that.
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
 		return &fleet.Error{
 			Code:   fleet.Conflict,
 			Text:   fmt.Sprintf("备份文件 %s 已经存在，请换一个名字。", path),
 			TextEN: fmt.Sprintf("Backup file %s exists already. Choose another name.", path),
 		}
 	}
+	if err != nil {
+		return fmt.Errorf("writing backup %q: %w", path, err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("writing backup %q: %w", path, err)
+	}
 	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", path); err != nil {
-		return fmt.Errorf("writing backup %q: %w", path, explain(err))
+		return errors.Join(fmt.Errorf("writing backup %q: %w", path, explain(err)), os.Remove(path))
 	}
 	return syncFile(path)
 }
