@@ -1,11 +1,9 @@
 package link
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"strconv"
 
 	"gatecast/internal/wire"
 )
@@ -60,11 +58,10 @@ func (c *chain) follow(d wire.DeviceID, log wire.LogID, records []json.RawMessag
 	return broken
 }
 
-// head returns what the chain needs of a record. Journals write it in one
-// form, which is read without parsing the rest; other forms are parsed.
+// head returns what the chain needs of a record.
 func head(raw []byte) (seq wire.Seq, prev string, ok bool) {
-	if seq, prev, ok = quickHead(raw); ok {
-		return seq, prev, true
+	if h, ok := wire.Skim(raw); ok {
+		return h.Seq, h.Prev, true
 	}
 	var r struct {
 		Seq  wire.Seq `json:"seq"`
@@ -74,43 +71,4 @@ func head(raw []byte) (seq wire.Seq, prev string, ok bool) {
 		return 0, "", false
 	}
 	return r.Seq, r.Prev, true
-}
-
-// quickHead reads {"log":"…","seq":N,"prev":"…", and gives up on anything else.
-func quickHead(raw []byte) (seq wire.Seq, prev string, ok bool) {
-	rest, found := bytes.CutPrefix(raw, []byte(`{"log":"`))
-	if !found {
-		return 0, "", false
-	}
-	log, rest, found := bytes.Cut(rest, []byte(`","seq":`))
-	if !found || !plain(log) {
-		return 0, "", false
-	}
-	digits, rest, found := bytes.Cut(rest, []byte(`,"prev":"`))
-	if !found || len(digits) == 0 || digits[0] < '1' || digits[0] > '9' {
-		return 0, "", false
-	}
-	n, err := strconv.ParseUint(string(digits), 10, 64)
-	if err != nil {
-		return 0, "", false
-	}
-	sum, _, found := bytes.Cut(rest, []byte(`","kind":"`))
-	if !found || !plain(sum) {
-		return 0, "", false
-	}
-	// A later field of the same name would win over the one read here.
-	if bytes.Count(raw, []byte(`"seq"`)) > 1 || bytes.Count(raw, []byte(`"prev"`)) > 1 {
-		return 0, "", false
-	}
-	return wire.Seq(n), string(sum), true
-}
-
-// plain reports whether b is lower-case hex, which needs no unescaping.
-func plain(b []byte) bool {
-	for _, c := range b {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
 }

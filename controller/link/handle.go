@@ -170,7 +170,11 @@ func (l *Link) records(b *box, d fleet.Device, queue []message) {
 		pending = nil
 	}
 	for _, m := range queue {
-		batch, err := wire.Decode[wire.Batch](m.payload)
+		batch, ok := wire.SplitBatch(m.payload)
+		var err error
+		if !ok {
+			batch, err = wire.Decode[wire.Batch](m.payload)
+		}
 		if err != nil || batch.Log == "" {
 			l.stats.refused.Add(1)
 			l.logger.Debug("message refused", "device", b.id, "kind", m.kind, "err", err)
