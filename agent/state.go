@@ -79,9 +79,11 @@ func (a *App) keepCertificate(ctx context.Context) {
 		}
 		timer.Reset(renewEvery)
 		now, trusted := a.trustedNow()
-		if !trusted || now.Before(a.id.RenewAt()) {
+		if trusted && now.Before(a.id.RenewAt()) || !trusted && a.link.Connected() {
 			continue
 		}
+		// Without the time and without a link, an expired certificate may be
+		// the very reason: the broker refuses it, and so no time comes.
 		err := a.id.Renew(ctx, a.base, a.trustedNow)
 		from, to := a.id.Validity()
 		switch {

@@ -110,8 +110,10 @@ func (p *program) parse(args []string) (words []string, changes []func(*config.C
 		return err
 	})
 	for rest := args; ; {
-		if err := fs.Parse(rest); err != nil {
+		if err := fs.Parse(rest); errors.Is(err, flag.ErrHelp) {
 			return nil, nil, err
+		} else if err != nil {
+			return nil, nil, errUsage // told already
 		}
 		if rest = fs.Args(); len(rest) == 0 {
 			return words, changes, nil
