@@ -18,7 +18,7 @@ const (
 	// alsaBuffer is the ring buffer asked for: longer than a busy Pi's
 	// scheduler or a slow disk keeps a process from running, and short enough
 	// that the silence drained after a clip is not noticed.
-	alsaBuffer = 400 * time.Millisecond
+	alsaBuffer = 500 * time.Millisecond
 	// alsaAhead is how long before a start the card is opened and filled. A
 	// USB card needs some 100 ms to change its setting.
 	alsaAhead = time.Second

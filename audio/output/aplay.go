@@ -134,6 +134,9 @@ func (s *aplaySink) Play(ctx context.Context, at time.Time, src audio.Source) (R
 	}
 	f, err := newFeed(src, src.Format().Rate, min(2, src.Format().Channels), s16)
 	if err == nil {
+		err = f.prefetch(f.rate / 2)
+	}
+	if err == nil {
 		err = waitUntil(ctx, at.Add(-aplayLead))
 	}
 	if err == nil {

@@ -58,29 +58,13 @@ func TestAPlayPlaysTheClipWhole(t *testing.T) {
 	t.Parallel()
 	s := newTestServer(t, "horn")
 	o := newTestALSA(t, s)
-	rec, err := s.Record(t.Context(), "horn")
-	if err != nil {
-		t.Fatal(err)
-	}
 	clip := speechLike(44100, 1, 8*time.Second)
-	at := time.Now().Add(1800 * time.Millisecond)
-	r, err := newTestAPlay(t, "horn", o).Play(t.Context(), at, newPCMSource(clip))
-	<-time.After(300 * time.Millisecond)
-	heard := rec.Stop()
-	if err != nil {
-		t.Fatal(err)
+	r := playHeard(t, s, "horn", clip, 1800*time.Millisecond, func(ctx context.Context, at time.Time) (Report, error) {
+		return newTestAPlay(t, "horn", o).Play(ctx, at, newPCMSource(clip))
+	})
+	if r.Device != "horn" || r.Sink != APlay {
+		t.Errorf("played on %q by %q", r.Device, r.Sink)
 	}
-	if ok, why := Played(r, 8*time.Second); !ok {
-		t.Errorf("Played = false: %s (%+v)", why, r)
-	}
-	m, err := soundcheck.Compare(clip, heard)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if ok, why := m.Whole(2 * time.Millisecond); !ok {
-		t.Errorf("recording: %s; %+v", why, m)
-	}
-	t.Logf("elapsed %v, %+v", r.Elapsed, m)
 }
 
 func TestAPlayUnpacedIsNotPlayed(t *testing.T) {
@@ -131,7 +115,7 @@ func TestAPlayLostAndCancelled(t *testing.T) {
 		defer cancel()
 		r, err := newTestAPlay(t, "horn", o).Play(ctx, time.Now().Add(1500*time.Millisecond), newPCMSource(clip))
 		got := r.FramesPlayed.Duration(44100)
-		if !errors.Is(err, context.DeadlineExceeded) || r.End != Cancelled || got < 1500*time.Millisecond || got > 2100*time.Millisecond {
+		if !errors.Is(err, context.DeadlineExceeded) || r.End != Cancelled || got < time.Second/2 || got > 2100*time.Millisecond {
 			t.Errorf("Play = %+v, %v; want cancelled after about 2s", r, err)
 		}
 	})

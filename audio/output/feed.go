@@ -21,6 +21,8 @@ type feed struct {
 	clip   audio.Frames // of the device: the whole clip
 	given  audio.Frames // of the device: clip frames handed out
 
+	ready         []byte       // encoded ahead of given
+	made          audio.Frames // clip frames encoded
 	samples, wide []float32
 }
 
@@ -53,19 +55,45 @@ func newFeed(src audio.Source, rate, channels int, enc encoding) (*feed, error) 
 // frameBytes returns the size of one frame of the device.
 func (f *feed) frameBytes() int { return f.channels * f.enc.size() }
 
+// prefetch encodes up to n frames ahead, so that next need not compute them
+// when they are due.
+func (f *feed) prefetch(n int) (err error) {
+	if more := audio.Frames(n) - (f.made - f.given); more > 0 {
+		f.ready, err = f.encode(f.ready, int(more))
+	}
+	return err
+}
+
 // next appends up to n frames of the clip to dst, fewer only at its end.
 func (f *feed) next(dst []byte, n int) ([]byte, error) {
 	n = int(min(audio.Frames(n), f.clip-f.given))
+	if k := min(n*f.frameBytes(), len(f.ready)); k > 0 {
+		dst = append(dst, f.ready[:k]...)
+		f.ready = f.ready[k:]
+		f.given += audio.Frames(k / f.frameBytes())
+		n -= k / f.frameBytes()
+	}
+	if n == 0 {
+		return dst, nil
+	}
+	dst, err := f.encode(dst, n)
+	f.given = f.made
+	return dst, err
+}
+
+// encode appends the next n frames of the clip to dst, fewer only at its end.
+func (f *feed) encode(dst []byte, n int) ([]byte, error) {
+	n = int(min(audio.Frames(n), f.clip-f.made))
 	from := f.src.Format().Channels
 	if need := n * from; cap(f.samples) < need {
 		f.samples = make([]float32, need)
 	}
 	got, err := fill(f.src, f.samples[:n*from])
 	if err != nil && !errors.Is(err, io.EOF) || got < n*from {
-		return dst, &Fault{Code: BadSource, Err: early(f.given+audio.Frames(got/from), f.clip, err)}
+		return dst, &Fault{Code: BadSource, Err: early(f.made+audio.Frames(got/from), f.clip, err)}
 	}
 	f.wide = spread(f.wide[:0], f.samples[:got], from, f.channels)
-	f.given += audio.Frames(n)
+	f.made += audio.Frames(n)
 	return f.enc.put(dst, f.wide), nil
 }
 

@@ -15,9 +15,12 @@ import (
 )
 
 const (
-	// pulseBuffer is how much sound the server holds of our stream. The clip
-	// is placed this far ahead of its instant.
-	pulseBuffer = 250 * time.Millisecond
+	// pulseBuffer is how much sound the server holds of our stream: longer than
+	// a busy machine keeps us from running.
+	pulseBuffer = time.Second
+	// pulseLead is how much of it is filled before the clip is placed; the
+	// clip's place is fixed this long before its instant, and a bit.
+	pulseLead = 250 * time.Millisecond
 	// pulseAhead is how long before a start the stream runs, silent, so that
 	// the server's latency has settled when the clip is placed.
 	pulseAhead = 1200 * time.Millisecond

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"gatecast/audio"
@@ -27,8 +28,8 @@ type pulsePlay struct {
 	sent    int64 // frames handed to the server
 	first   int64 // the clip's first frame; −1 until it is placed
 	now     position
-	broken  int // breaks of the stream before the clip began
-	started bool
+	broken  int  // breaks of the stream before the clip was placed
+	started bool // the clip's first frame has sounded
 	checked time.Time
 	grew    time.Time // when the server last played on
 	buf     []byte
@@ -36,6 +37,9 @@ type pulsePlay struct {
 
 func (p *pulsePlay) play(ctx context.Context, at time.Time) error {
 	p.first = -1
+	if err := p.feed.prefetch(int(framesIn(pulseBuffer, p.st.rate))); err != nil {
+		return err
+	}
 	if err := p.send(); err != nil {
 		return err
 	}
@@ -63,6 +67,8 @@ func (p *pulsePlay) judge(ctx context.Context, err error) {
 	switch {
 	case !ok && context.Cause(ctx) != nil:
 		p.report.End = Cancelled
+	case p.first < 0 || time.Now().Before(p.report.StartedAt):
+		p.report.End, p.report.StartedAt, p.report.Elapsed = Refused, time.Time{}, 0
 	default:
 		p.report.End = Lost
 		if ok && f.Code == Moved {
@@ -79,13 +85,13 @@ func (p *pulsePlay) follow(ctx context.Context, at time.Time) error {
 		if err := p.st.fault(); err != nil {
 			return err
 		}
+		if done, err := p.observe(); done || err != nil {
+			return err
+		}
 		if err := p.place(at); err != nil {
 			return err
 		}
 		if err := p.send(); err != nil {
-			return err
-		}
-		if done, err := p.observe(); done || err != nil {
 			return err
 		}
 		select {
@@ -100,10 +106,11 @@ func (p *pulsePlay) follow(ctx context.Context, at time.Time) error {
 // place fixes the clip's first frame once it must be sent soon: the frame that
 // will sound at the instant, or the next one to be sent when that is past.
 func (p *pulsePlay) place(at time.Time) error {
-	if p.first >= 0 || time.Until(at) > pulseBuffer+pulseMargin+p.latency() {
+	if p.first >= 0 || time.Until(at) > pulseLead+pulseMargin+p.latency() {
 		return nil
 	}
-	for range 3 { // the closest answer of three: an interrupted one is late
+	broken := p.st.breaks() // before asking: what comes after may touch the clip
+	for range 3 {           // the closest answer of three: an interrupted one is late
 		began := time.Now()
 		pos, err := p.st.locate()
 		if err != nil {
@@ -114,39 +121,62 @@ func (p *pulsePlay) place(at time.Time) error {
 			break
 		}
 	}
+	if p.dry() {
+		// The server drops what comes behind its reading, and tells of running
+		// dry only once: silence must catch up with it before the clip begins.
+		if time.Since(at) > patience {
+			return &Fault{Code: Starved, Device: p.st.name, Err: errors.New("stream never caught up")}
+		}
+		return nil
+	}
 	p.first = max(p.sent, p.now.frameAt(at, p.st.rate))
+	p.broken = broken
 	p.report.StartedAt = p.now.when(p.first, p.st.rate)
 	return nil
 }
+
+// dry reports whether the server has read past all that was sent.
+func (p *pulsePlay) dry() bool { return p.now.frame > p.sent }
 
 // latency returns how far the server's own buffers are ahead of the sound.
 func (p *pulsePlay) latency() time.Duration {
 	if p.now.at.IsZero() {
 		return 0
 	}
-	return max(0, p.now.when(p.sent, p.st.rate).Sub(time.Now())-pulseBuffer)
+	return max(0, p.now.when(p.sent, p.st.rate).Sub(time.Now())-pulseLead)
 }
 
 // send writes what the server asked for: silence up to the clip, the clip,
-// silence.
+// silence. Before the clip has its place no more than a short lead is sent, so
+// that a play that is asked for late need not wait for a full buffer.
 func (p *pulsePlay) send() error {
-	frame := p.feed.frameBytes()
-	n := p.st.conn.take(frame)
-	if n == 0 {
-		return nil
+	most := math.MaxInt
+	if p.first < 0 {
+		most = int(max(0, p.now.frame+int64(framesIn(pulseLead, p.st.rate))-p.sent))
 	}
-	p.buf = p.buf[:0]
+	for n := p.st.conn.take(p.feed.frameBytes(), most); n > 0; n -= pulseBlock {
+		if err := p.sendBlock(min(n, pulseBlock)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pulseBlock is how many frames are sent at a time: what is computed late must
+// not hold up what is due before it.
+const pulseBlock = 2048
+
+func (p *pulsePlay) sendBlock(n int) (err error) {
 	lead := n
 	if p.first >= 0 {
 		lead = int(min(int64(n), max(0, p.first-p.sent)))
 	}
-	p.buf = p.feed.silence(p.buf, lead)
-	var err error
+	p.buf = p.feed.silence(p.buf[:0], lead)
 	if rest := n - lead; rest > 0 {
 		if p.buf, err = p.feed.next(p.buf, rest); err != nil {
 			return err
 		}
-		p.buf = p.feed.silence(p.buf, n-len(p.buf)/frame)
+		p.buf = p.feed.silence(p.buf, n-len(p.buf)/p.feed.frameBytes())
 	}
 	if err := p.st.conn.Send(p.st.index, p.buf); err != nil {
 		return &Fault{Code: Gone, Device: p.st.name, Err: err}
@@ -171,14 +201,16 @@ func (p *pulsePlay) observe() (done bool, err error) {
 	p.now = pos
 	now := time.Now()
 	if p.first < 0 || !p.started && now.Before(p.report.StartedAt) {
-		p.broken = p.st.breaks()
 		return false, nil
 	}
 	if !p.started { // the server has moved on since the clip was placed
 		p.started, p.report.StartedAt = true, pos.when(p.first, p.st.rate)
 	}
-	p.report.Underruns = p.st.breaks() - p.broken
 	last := p.first + int64(p.feed.clip)
+	p.report.Underruns = max(p.report.Underruns, p.st.breaks()-p.broken)
+	if p.report.Underruns == 0 && p.dry() && p.sent < last {
+		p.report.Underruns = 1
+	}
 	end := pos.when(last, p.st.rate)
 	p.count(now)
 	if done = p.feed.done() && pos.frame >= last && !now.Before(end); done {

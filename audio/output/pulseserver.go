@@ -176,13 +176,13 @@ func (c *pulseConn) event(msg any) {
 	}
 }
 
-// take returns the bytes the server wants and how many of them are due in
-// whole frames.
-func (c *pulseConn) take(frame int) int {
+// take returns how many whole frames are to be sent of what the server wants,
+// no more than most.
+func (c *pulseConn) take(frameBytes, most int) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := c.wanted / frame
-	c.wanted -= n * frame
+	n := min(c.wanted/frameBytes, most)
+	c.wanted -= n * frameBytes
 	return n
 }
 

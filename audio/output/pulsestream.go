@@ -163,7 +163,8 @@ func (st *pulseStream) breaks() int {
 	return st.conn.breaks
 }
 
-// position is where the stream stood at an instant: frame sounds at at.
+// position is where the stream stood at an instant: frame, the next one that the
+// server reads, sounds at at.
 type position struct {
 	at    time.Time
 	frame int64

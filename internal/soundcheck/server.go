@@ -55,7 +55,7 @@ func Start(ctx context.Context, dir string, sinks ...string) (*Server, error) {
 		return nil, fmt.Errorf("writing the server's script: %w", err)
 	}
 	s := &Server{Address: "unix:" + socket, dir: dir, exited: make(chan struct{})}
-	s.cmd = exec.Command("pulseaudio", "--daemonize=no", "-n", "-F", name, "--exit-idle-time=-1", "--use-pid-file=no", "--disable-shm=yes", "--log-target=stderr")
+	s.cmd = exec.Command("pulseaudio", "--daemonize=no", "-n", "-F", name, "--exit-idle-time=-1", "--use-pid-file=no", "--disable-shm=yes", "--high-priority=yes", "--realtime=yes", "--log-target=stderr")
 	s.cmd.Env = s.environment()
 	s.cmd.Stderr = &s.log
 	if err := s.cmd.Start(); err != nil {

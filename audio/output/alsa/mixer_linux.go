@@ -3,6 +3,7 @@ package alsa
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"unsafe"
 )
@@ -20,7 +21,8 @@ type Control struct {
 	Off     bool // the switch is off
 	Switch  bool // there is a switch
 
-	series bool
+	series  bool // all sound passes it
+	digital bool // an optical or HDMI output
 }
 
 // silent reports whether nothing passes.
@@ -52,11 +54,14 @@ func (m Mixer) String() string {
 
 // Muted reports whether no sound can pass: one control of those in series
 // (Master, PCM …) is off or at zero, or all outputs beside each other
-// (Speaker, Headphone …) are.
+// (Speaker, Headphone …) are. A digital output counts where the card has
+// nothing else: no amplifier hangs on the optical socket of a codec.
 func (m Mixer) Muted() bool {
+	analogue := slices.ContainsFunc(m.Controls, func(c Control) bool { return !c.digital })
 	outputs, silent := 0, 0
 	for _, c := range m.Controls {
 		switch {
+		case c.digital && analogue:
 		case c.series && c.silent():
 			return true
 		case !c.series:
@@ -74,7 +79,7 @@ func (m Mixer) Muted() bool {
 var inputs = []string{"mic", "capture", "beep", "loopback", "sidetone", "input", "boost", "video", "phone", "cd", "aux", "synth", "auto-mute"}
 
 // seriesNames are controls that all sound passes.
-var seriesNames = []string{"Master", "PCM", "Digital", "Wave", "DAC", "IEC958", "HDMI"}
+var seriesNames = []string{"Master", "PCM", "Digital", "Wave", "DAC"}
 
 // classify returns the base name of a playback control. level and toggle say
 // what it is; ok is false for what does not shape playback.
@@ -93,24 +98,17 @@ func classify(name string) (base string, level, toggle, ok bool) {
 	if low == "line" { // the line input; "Line Out" is an output
 		return "", false, false, false
 	}
-	for _, w := range inputs {
-		for _, f := range strings.Fields(low) {
-			if f == w {
-				return "", false, false, false
-			}
+	for _, word := range strings.Fields(low) {
+		if slices.Contains(inputs, word) {
+			return "", false, false, false
 		}
 	}
 	return rest, level, toggle, playback || inSeries(rest)
 }
 
-func inSeries(base string) bool {
-	for _, s := range seriesNames {
-		if base == s {
-			return true
-		}
-	}
-	return false
-}
+func inSeries(base string) bool { return slices.Contains(seriesNames, base) }
+
+func isDigital(base string) bool { return base == "IEC958" || base == "HDMI" }
 
 // ReadMixer returns the card's playback controls; none is no error, some cards
 // have no mixer.
@@ -226,7 +224,7 @@ func mixer(card int, change func(control, *element)) (Mixer, error) {
 		if !seen {
 			i = len(m.Controls)
 			at[base] = i
-			m.Controls = append(m.Controls, Control{Name: base, Percent: -1, series: inSeries(base)})
+			m.Controls = append(m.Controls, Control{Name: base, Percent: -1, series: inSeries(base), digital: isDigital(base)})
 		}
 		if level {
 			m.Controls[i].Percent = e.percent()

@@ -1,0 +1,241 @@
+//go:build linux
+
+package vmtest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gatecast/audio"
+	"gatecast/audio/output"
+	"gatecast/audio/output/alsa"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getpid() == 1 {
+		guest()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// outcome is what the guest tells of a play.
+type outcome struct {
+	Report  output.Report `json:"report"`
+	Late    time.Duration `json:"late"` // start against the planned instant
+	Took    time.Duration `json:"took"` // of the whole call after the instant
+	Played  bool          `json:"played"`
+	Why     string        `json:"why,omitempty"`
+	Code    output.Code   `json:"code,omitempty"`
+	Error   string        `json:"error,omitempty"`
+	Percent int           `json:"percent,omitempty"`
+}
+
+// guest is process 1 of the virtual machine.
+func guest() {
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Println("guest panics:", p)
+		}
+		unix.Sync()
+		unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
+	}()
+	for _, fs := range [][2]string{{"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"}} {
+		if err := unix.Mount(fs[0], fs[1], fs[0], 0, ""); err != nil {
+			fmt.Println("mounting", fs[1], err)
+		}
+	}
+	loadModules()
+	if c, ok := waitForCard("USB-Audio", true); ok {
+		fmt.Println("usb card is", c.ID)
+	}
+	cards, err := alsa.Cards()
+	tell("cards", map[string]any{"cards": cards, "error": fmt.Sprint(err)})
+	for _, c := range cards {
+		switch c.Driver {
+		case "HDA-Intel":
+			guestHDA(c)
+		case "Dummy", "Loopback":
+			tell(strings.ToLower(c.Driver)+"-play", play(c, output.Options{}, plainSource(swish(50, 48000, 2, 1500*time.Millisecond)), time.Minute))
+		}
+	}
+	for _, c := range cards {
+		if c.Driver == "USB-Audio" {
+			guestUSB(c)
+		}
+	}
+	tell("end", true)
+}
+
+// guestHDA runs the plays on the codec: it is muted when the kernel starts.
+func guestHDA(c alsa.Card) {
+	tell("hda-muted", play(c, output.Options{KeepMixer: true}, plainSource(swish(1, 48000, 2, time.Second)), time.Minute))
+	tell("hda-play", play(c, output.Options{Volume: 100}, plainSource(swish(10, 48000, 2, 4*time.Second)), time.Minute))
+	var late []time.Duration
+	for range 10 {
+		o := play(c, output.Options{}, plainSource(swish(9, 48000, 2, 150*time.Millisecond)), time.Minute)
+		late = append(late, o.Late)
+	}
+	tell("hda-starts", late)
+	go func() {
+		<-time.After(lead + time.Second)
+		alsa.MuteMixer(c.Index)
+	}()
+	tell("hda-muted-midway", play(c, output.Options{}, plainSource(swish(3, 48000, 2, 3*time.Second)), time.Minute))
+}
+
+// guestUSB runs the plays on the card that gets unplugged.
+func guestUSB(c alsa.Card) {
+	speech := swish(2, 24000, 1, time.Second)
+	set := play(c, output.Options{Volume: 60}, plainSource(swish(9, 48000, 2, 200*time.Millisecond)), time.Minute)
+	if m, err := alsa.ReadMixer(c.Index); err == nil && len(m.Controls) > 0 {
+		set.Percent = m.Controls[0].Percent
+	}
+	tell("usb-volume", set)
+	tell("usb-play", play(c, output.Options{Volume: 100}, plainSource(swish(20, 24000, 1, 4*time.Second)), time.Minute))
+
+	held, err := alsa.OpenPCM(c.Index, c.Devices[0])
+	if err != nil {
+		fmt.Println("holding the card:", err)
+		return
+	}
+	tell("usb-busy", play(c, output.Options{}, plainSource(speech), time.Minute))
+	held.Close()
+
+	stalls := plainSource(swish(4, 48000, 2, 3*time.Second))
+	stalls.stallAt, stalls.stall = 96000, 1500*time.Millisecond
+	tell("usb-underrun", play(c, output.Options{}, stalls, time.Minute))
+	tell("usb-cancelled", play(c, output.Options{}, plainSource(swish(6, 48000, 2, 8*time.Second)), lead+time.Second))
+
+	long := plainSource(swish(7, 48000, 2, time.Minute))
+	go func() { // by the guest's clock, which is not the host's
+		<-time.After(lead + 2*time.Second)
+		say(message{Name: "unplug", QMP: json.RawMessage(`{"execute":"device_del","arguments":{"id":"ua"}}`)})
+	}()
+	tell("usb-unplugged", play(c, output.Options{}, long, 2*time.Minute))
+	tell("usb-absent", play(c, output.Options{}, plainSource(speech), time.Minute))
+	waitForCard("USB-Audio", false)
+	say(message{Name: "replug", QMP: json.RawMessage(`{"execute":"device_add","arguments":{"driver":"usb-audio","id":"ua","audiodev":"usb2"}}`)})
+	waitForCard("USB-Audio", true)
+	tell("usb-replugged", play(c, output.Options{Volume: 100}, plainSource(swish(80, 48000, 2, 1500*time.Millisecond)), time.Minute))
+}
+
+// lead is how far ahead each play is planned.
+const lead = 1200 * time.Millisecond
+
+// play plays src on the card by its id, as an agent would.
+func play(c alsa.Card, o output.Options, src audio.Source, limit time.Duration) outcome {
+	k, err := output.Open(output.ALSA, c.Address(c.Devices[0]), o)
+	if err != nil {
+		return outcome{Error: err.Error()}
+	}
+	defer k.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	at := time.Now().Add(lead)
+	r, err := k.Play(ctx, at, src)
+	out := outcome{Report: r, Took: time.Since(at)}
+	if !r.StartedAt.IsZero() {
+		out.Late = r.StartedAt.Sub(at)
+	}
+	out.Played, out.Why = output.Played(r, src.Frames().Duration(src.Format().Rate))
+	if err != nil {
+		out.Error = err.Error()
+	}
+	if f, ok := errors.AsType[*output.Fault](err); ok {
+		out.Code = f.Code
+	}
+	return out
+}
+
+func loadModules() {
+	order, err := os.ReadFile("/modules/order")
+	if err != nil {
+		fmt.Println("reading the order of modules:", err)
+		return
+	}
+	for _, name := range strings.Fields(string(order)) {
+		f, err := os.Open(filepath.Join("/modules", name))
+		if err == nil {
+			err = unix.FinitModule(int(f.Fd()), "", 0)
+			f.Close()
+		}
+		if err != nil && !errors.Is(err, unix.EEXIST) {
+			fmt.Println("loading", name, err)
+		}
+	}
+}
+
+// waitForCard waits until a card of the driver is there, or is not.
+func waitForCard(driver string, there bool) (alsa.Card, bool) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for range 300 {
+		found := false
+		cards, _ := alsa.Cards()
+		for _, c := range cards {
+			if c.Driver == driver {
+				if found = true; there {
+					return c, true
+				}
+			}
+		}
+		if !there && !found {
+			return alsa.Card{}, true
+		}
+		<-tick.C
+	}
+	fmt.Println("card", driver, "there:", there, "waited in vain")
+	return alsa.Card{}, false
+}
+
+func tell(name string, result any) {
+	b, err := json.Marshal(result)
+	if err != nil {
+		b = []byte(`"` + err.Error() + `"`)
+	}
+	say(message{Name: name, Result: b})
+}
+
+func say(m message) {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return
+	}
+	fmt.Println(prefix + string(b))
+}
+
+// source plays a PCM, and may stall once on the way.
+type source struct {
+	pcm     *audio.PCM
+	pos     int
+	stallAt int // sample
+	stall   time.Duration
+}
+
+func plainSource(p *audio.PCM) *source { return &source{pcm: p} }
+
+func (s *source) Format() audio.Format { return s.pcm.Format }
+func (s *source) Frames() audio.Frames { return s.pcm.Frames() }
+func (s *source) Read(dst []float32) (int, error) {
+	if s.stall > 0 && s.pos >= s.stallAt {
+		<-time.After(s.stall)
+		s.stall = 0
+	}
+	if s.pos >= len(s.pcm.Samples) {
+		return 0, io.EOF
+	}
+	n := copy(dst[:len(dst)/s.pcm.Channels*s.pcm.Channels], s.pcm.Samples[s.pos:])
+	s.pos += n
+	return n, nil
+}
