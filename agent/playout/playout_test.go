@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -608,11 +609,11 @@ func TestLeapOfTheClockThatIsTakenBackCostsNothing(t *testing.T) {
 // fullJournal refuses records while it is full.
 type fullJournal struct {
 	Journal
-	full bool
+	full atomic.Bool
 }
 
 func (j *fullJournal) Append(kind wire.RecordKind, at walltime.Stamp, body any) (wire.Seq, error) {
-	if j.full {
+	if j.full.Load() {
 		return 0, fmt.Errorf("writing: %w", journal.ErrFull)
 	}
 	return j.Journal.Append(kind, at, body)
@@ -624,12 +625,12 @@ func TestNothingSoundsThatCannotBeRecorded(t *testing.T) {
 		r.wrap = func(inner Journal) Journal { j.Journal = inner; return j }
 		r.start()
 		r.until(minutes(29))
-		j.full = true
+		j.full.Store(true)
 		r.until(minutes(31))
 		if n := len(r.sink.sounded()); n != 0 || !r.has(condition.JournalFault) {
 			t.Fatalf("%d plays without an intent, conditions %v", n, r.conds.List())
 		}
-		j.full = false
+		j.full.Store(false)
 		r.until(minutes(40))
 		wantOutcomes(t, r, "gates.morning#1 skipped other", "gates.morning#2 played")
 		if r.has(condition.JournalFault) {
@@ -644,10 +645,10 @@ func TestOutcomeIsKeptUntilItCanBeRecorded(t *testing.T) {
 		r.wrap = func(inner Journal) Journal { j.Journal = inner; return j }
 		r.start()
 		r.until(minutes(30).Add(5 * time.Second))
-		j.full = true
+		j.full.Store(true)
 		r.until(minutes(32))
 		wantOutcomes(t, r, []string{}...)
-		j.full = false
+		j.full.Store(false)
 		r.until(minutes(33))
 		wantOutcomes(t, r, "gates.morning#1 played")
 	})
