@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -122,6 +123,9 @@ func (a *App) openStores(dirs Dirs) (err error) {
 	a.clock = clock
 	a.mu.Unlock()
 	a.faults = condition.New(func() time.Time { return clock.Now().Wall })
+	if lost := a.journal.Damage(); len(lost) > 0 {
+		a.faults.Set(condition.JournalDamaged, fmt.Sprintf("%s %d–%d", lost[0].Log, lost[0].First, lost[0].Last))
+	}
 	if a.plans, err = plan.Open(dirs.Plan, a.id.Device, a.id.Root); err != nil {
 		return err
 	}
@@ -156,7 +160,7 @@ func (a *App) openParts(dirs Dirs) (err error) {
 			p, m, _, ok := a.plans.Current()
 			return p, m, ok
 		},
-		Agent: a.o.Version, LeadIn: a.o.LeadIn, Logger: a.o.Logger,
+		Agent: a.o.Version, LeadIn: a.o.LeadIn, Progress: filepath.Join(dirs.Journal, "progress"), Logger: a.o.Logger,
 	})
 	if err != nil {
 		return err

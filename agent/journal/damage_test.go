@@ -250,6 +250,8 @@ func TestFlippedByteIsFound(t *testing.T) {
 			rt.Fatal("damage was not noticed")
 		case len(lost) == 0 && j.Log() != k.log:
 			rt.Fatal("a new log without a loss")
+		case len(lost) != len(j.Damage()):
+			rt.Fatalf("lost %v, told %v", lost, j.Damage())
 		case len(lost) == 1 && (j.Log() == k.log || len(j.Gaps()) != 1 || j.Gaps()[0] != wire.Gap{Log: k.log, First: lost[0], Last: lost[0], Why: whyCorrupt}):
 			rt.Fatalf("lost %v, log %s, gaps %v", lost, j.Log(), j.Gaps())
 		}
@@ -259,7 +261,7 @@ func TestFlippedByteIsFound(t *testing.T) {
 		}
 		j = reopened(t, k.dir, o)
 		defer j.Close()
-		if j.Log() != id || len(j.Gaps()) != gaps {
+		if j.Log() != id || len(j.Gaps()) != gaps || len(j.Damage()) != 0 {
 			rt.Fatalf("opened again: log %s gaps %v, want the same", j.Log(), j.Gaps())
 		}
 	})

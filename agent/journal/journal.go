@@ -134,6 +134,7 @@ type Journal struct {
 	retired   bool       // the current log must not be written to any more
 	owed      []wire.Gap // not reported yet
 	reported  []wire.Gap
+	damage    []wire.Gap
 	truncated int64
 	healed    int
 	closed    bool
@@ -193,6 +194,14 @@ func (j *Journal) Gaps() []wire.Gap {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return slices.Clone(j.reported)
+}
+
+// Damage returns what Open found to be lost that nobody had reported before:
+// the card does not give it back as it was written.
+func (j *Journal) Damage() []wire.Gap {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.damage)
 }
 
 // Changed yields a value after something became pending. It has one reader;

@@ -63,7 +63,7 @@ func (j *Journal) recover() error {
 	for _, g := range lost {
 		j.log.Error("records lost from the journal", "log", g.Log, "first", g.First, "last", g.Last, "why", g.Why)
 	}
-	j.owed = append(j.owed, lost...)
+	j.owed, j.damage = append(j.owed, lost...), lost
 	if err := j.renew(); err != nil {
 		return err
 	}

@@ -128,7 +128,6 @@ type result struct {
 	device  bool  // err is of the sink
 	journal bool  // err is of the journal
 	outcome wire.Outcome
-	tone    bool // it was no play but the test tone
 	owed    bool // the journal did not take the outcome
 	report  output.Report
 }
@@ -267,12 +266,11 @@ func (e *Engine) finished(r result) {
 	e.mu.Lock()
 	e.current = nil
 	e.mu.Unlock()
-	if r.tone {
-		toggle(e.o.Conditions, condition.OutputMuted, r.report.Muted, r.report.Mixer)
-		return
-	}
-	if r.journal {
+	switch {
+	case r.journal:
 		e.journalFault(r.err)
+	case r.begun:
+		e.o.Conditions.Clear(condition.JournalFault)
 	}
 	if r.begun {
 		e.settled(r.play.ID, r.play.At)

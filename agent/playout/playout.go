@@ -138,7 +138,6 @@ type Engine struct {
 	poke    chan struct{}
 	results chan result
 	loads   chan load
-	tones   chan toneOrder
 	workers sync.WaitGroup // loader, performance, question to the device
 
 	mu      sync.Mutex
@@ -159,7 +158,6 @@ func New(o Options) (*Engine, error) {
 		poke:    make(chan struct{}, 1),
 		results: make(chan result, 1),
 		loads:   make(chan load, 1),
-		tones:   make(chan toneOrder),
 		s: state{
 			done:    make(map[wire.PlayID]int64),
 			late:    make(map[wire.PlayID]refusal),
@@ -191,8 +189,6 @@ func (e *Engine) Run(ctx context.Context) error {
 			e.finished(r)
 		case l := <-e.loads:
 			e.loaded(l)
-		case t := <-e.tones:
-			e.startTone(t)
 		}
 		timer.Reset(e.step())
 		e.mu.Lock()

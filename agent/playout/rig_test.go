@@ -462,3 +462,9 @@ func (r *rig) damage() {
 		r.t.Fatal(err)
 	}
 }
+
+// pass lets d of the bubble's time go by.
+func (r *rig) pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
