@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -101,6 +102,17 @@ func ask[T any](b *browser, expression string) T {
 		b.t.Fatalf("evaluating %s: %v", expression, err)
 	}
 	return v
+}
+
+// media emulates paper or screen, and light or dark.
+func (b *browser) media(kind, scheme string) {
+	b.t.Helper()
+	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Media: kind, Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // quiet fails the test if the console said something since the last look.

@@ -106,6 +106,9 @@ func (s *Server) uploadProgramme(w http.ResponseWriter, r *http.Request, v *visi
 		return s.show(w, http.StatusUnprocessableEntity, "programmes", f)
 	}
 	form, err := readProgramme(r)
+	if form.File == "" {
+		form.File = v.L.T("programme.pasted")
+	}
 	switch {
 	case err != nil:
 		form.Error = v.L.T("programme.unreadable", maxYAML>>10)
@@ -136,7 +139,7 @@ func readProgramme(r *http.Request) (programmeForm, error) {
 	if err := r.ParseMultipartForm(maxForm); err != nil && !errors.Is(err, http.ErrNotMultipart) {
 		return form, fmt.Errorf("reading form: %w", err)
 	}
-	form.YAML, form.File = r.FormValue("yaml"), "YAML"
+	form.YAML = r.FormValue("yaml")
 	file, head, err := r.FormFile("file")
 	if err == nil {
 		defer file.Close()

@@ -54,13 +54,15 @@
   $$('.drop').forEach(function (d) {
     var input = d.querySelector('input[type=file]');
     if (!input) return;
-    if (input.dataset.names) input.classList.add('sr');      // the chosen names stand below, in the page's language
     d.addEventListener('drop', function (e) {
       if (!e.dataTransfer || !e.dataTransfer.files.length) return;
       input.files = e.dataTransfer.files;
       input.dispatchEvent(new Event('change', { bubbles: true }));
     });
   });
+
+  // The chosen names stand below the field in the page's language; the browser's own words go.
+  $$('input[type=file][data-names]').forEach(function (i) { i.classList.add('sr'); });
 
   document.addEventListener('change', function (e) {
     var t = e.target;
