@@ -12,9 +12,12 @@ build:
 tools:
 	sh internal/repocheck/tools.sh
 
-# The race detector needs cgo and a C compiler; the products do not.
+# The race detector needs cgo and a C compiler; the products do not. The
+# acceptance tests play in real time, so they run alone afterwards, on the
+# programs as they are shipped.
 test: tools
-	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m ./...
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m $$($(GO) list ./... | grep -v internal/acceptance)
+	$(GO) test -shuffle=on -timeout 15m ./internal/acceptance
 
 lint:
 	sh internal/repocheck/lint.sh

@@ -10,10 +10,15 @@ import (
 	"gatecast/controller/auth"
 	"gatecast/controller/fleet"
 	"gatecast/controller/store"
+	"gatecast/internal/durable"
 )
 
-// open opens the store of the configured data folder.
+// open opens the store of the configured data folder, which it creates where
+// it is missing: accounts and registry may come before the first start.
 func (p *program) open(ctx context.Context) (*store.Store, error) {
+	if err := durable.MkdirAll(p.cfg.DataDir, 0o700); err != nil {
+		return nil, err
+	}
 	return store.Open(ctx, filepath.Join(p.cfg.DataDir, "gatecast.db"), store.Options{Logger: slog.New(slog.DiscardHandler)})
 }
 

@@ -51,7 +51,7 @@ func TestConfigDescribeCanBeChecked(t *testing.T) {
 }
 
 func TestFirstAccountIsMadeAtTheConsole(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "not", "there", "yet")
 	status, out, said := runTest(t, "--data", dir, "password", "admin")
 	if status != exitOK || !strings.Contains(out, "admin") {
 		t.Fatalf("password: %d, %q, %q", status, out, said)

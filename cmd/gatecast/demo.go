@@ -37,10 +37,8 @@ type demo struct {
 
 // livePoint is a point with an agent process of its own.
 type livePoint struct {
-	point  fleet.Point
-	sink   string
-	device string
-	agent  *child
+	point fleet.Point
+	agent *child
 }
 
 func runDemo(ctx context.Context, std streams, args []string) int {

@@ -94,34 +94,44 @@ func (d *demo) startAgents(ctx context.Context) error {
 		d.say("本机没有能用的声音输出，每个点写成一个 WAV。", "this machine has no working sound output: every point plays into a WAV file.")
 	}
 	for i, code := range livePoints {
-		pt, err := d.office.Store.PointByCode(ctx, code)
+		k, dev := kind, device
+		if i > 0 || kind == output.File {
+			k, dev = output.File, filepath.Join(d.dir, "wav", code)
+		}
+		if err := d.startAgent(ctx, code, k, dev); err != nil {
+			return err
+		}
+	}
+	return d.awaitAgents(ctx)
+}
+
+// startAgent starts the agent of one point, with a join code if no device is
+// bound to it yet.
+func (d *demo) startAgent(ctx context.Context, code, kind, device string) error {
+	pt, err := d.office.Store.PointByCode(ctx, code)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(d.dir, "agents", code)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("creating folder of agent: %w", err)
+	}
+	args := []string{"demo-agent", "--data", dir, "--sink", kind, "--device", device}
+	if _, err := d.office.Store.DeviceOfPoint(ctx, pt.ID); fleet.CodeOf(err) == fleet.NotFound {
+		line, err := d.office.JoinCode(ctx, pt.ID, "demo")
 		if err != nil {
 			return err
 		}
-		l := &livePoint{point: pt, sink: kind, device: device}
-		dir := filepath.Join(d.dir, "agents", code)
-		if i > 0 || kind == output.File {
-			l.sink, l.device = output.File, filepath.Join(d.dir, "wav", code)
-		}
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("creating folder of agent: %w", err)
-		}
-		args := []string{"demo-agent", "--data", dir, "--sink", l.sink, "--device", l.device}
-		if _, err := d.office.Store.DeviceOfPoint(ctx, pt.ID); fleet.CodeOf(err) == fleet.NotFound {
-			line, err := d.office.JoinCode(ctx, pt.ID, "demo")
-			if err != nil {
-				return err
-			}
-			args = append(args, "--join", line)
-		} else if err != nil {
-			return err
-		}
-		if l.agent, err = startChild(dir, args...); err != nil {
-			return err
-		}
-		d.live = append(d.live, l)
+		args = append(args, "--join", line)
+	} else if err != nil {
+		return err
 	}
-	return d.awaitAgents(ctx)
+	agent, err := startChild(dir, args...)
+	if err != nil {
+		return err
+	}
+	d.live = append(d.live, &livePoint{point: pt, agent: agent})
+	return nil
 }
 
 // awaitAgents returns when every live point's device is connected and knows

@@ -220,8 +220,14 @@ func TestChangeLeavesBegunSlotAlone(t *testing.T) {
 			}
 		}
 	}
-	if v := w.wanted(t, id).Version; v != 2 {
-		t.Errorf("plan version %d, want 2", v)
+	plan := w.wanted(t, id)
+	if plan.Version != 2 {
+		t.Errorf("plan version %d, want 2", plan.Version)
+	}
+	for _, s := range plan.Slots {
+		if s.ID == "2026-11-23.gates.evening" && s.StartS > time.Date(2026, 11, 23, 10, 10, 0, 0, time.UTC).Unix() {
+			t.Errorf("the slot that had begun would sound a second time at %s", time.Unix(s.StartS, 0).UTC())
+		}
 	}
 }
 

@@ -137,8 +137,8 @@ func (p *Planner) compile(ctx context.Context, w *world, active []fleet.Programm
 		sortSlots(slots)
 		for _, s := range slots {
 			ahead := s.Start.After(from) && s.Start.Before(sum.To)
-			if !ahead && !begun[owedKey{pt.ID, wire.SlotID(s.ID)}] {
-				continue
+			if ahead == begun[owedKey{pt.ID, wire.SlotID(s.ID)}] {
+				continue // over and not owed, or moved to later after it had begun: once a day is enough
 			}
 			clips, err := w.resolve(s)
 			if err != nil {

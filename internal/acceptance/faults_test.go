@@ -1,0 +1,175 @@
+package acceptance
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gatecast/controller/fleet"
+	"gatecast/controller/store"
+	"gatecast/internal/wire"
+)
+
+// sameBooks checks that office and stopped gate agree: every record that the
+// device wrote is in the store exactly once, but for the last one that says it
+// stops, and no play began twice.
+func sameBooks(t *testing.T, books *store.Store, g *gate) {
+	t.Helper()
+	written := g.records()
+	if len(written) == 0 {
+		t.Fatal("the journal is empty")
+	}
+	dev, err := books.Devices(t.Context())
+	if err != nil || len(dev) != 1 {
+		t.Fatalf("devices = %v, %v, want one", dev, err)
+	}
+	held, err := books.LastRecords(t.Context(), dev[0].ID, 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := len(written) - 1; written[last].Kind == wire.RecordStop {
+		written = written[:last]
+	}
+	seen := map[string]int{}
+	for _, r := range held {
+		seen[fmt.Sprint(r.Log, "/", r.Seq)]++
+	}
+	for _, r := range written {
+		if n := seen[fmt.Sprint(r.Log, "/", r.Seq)]; n != 1 {
+			t.Errorf("record %s/%d (%s) is in the store %d times", r.Log, r.Seq, r.Kind, n)
+		}
+	}
+	begun := map[wire.PlayID]int{}
+	for _, r := range written {
+		if r.Kind == wire.RecordIntent {
+			var i wire.Intent
+			if err := json.Unmarshal(r.Body, &i); err != nil {
+				t.Fatal(err)
+			}
+			begun[i.Play]++
+		}
+	}
+	for play, n := range begun {
+		if n != 1 {
+			t.Errorf("play %s began %d times", play, n)
+		}
+	}
+}
+
+// verdicts returns the day's verdicts in the order of the slots.
+func verdicts(rows []fleet.Obligation) []fleet.Verdict {
+	v := make([]fleet.Verdict, len(rows))
+	for i, o := range rows {
+		v[i] = o.Verdict
+	}
+	return v
+}
+
+// waitRecorded waits until the gate has written n recordings.
+func waitRecorded(t *testing.T, g *gate, n int, limit time.Duration) {
+	t.Helper()
+	eventually(t, limit, func() string {
+		if have := len(g.recordings()); have < n {
+			return fmt.Sprintf("%d of %d recordings", have, n)
+		}
+		return ""
+	})
+}
+
+// waitReported waits until the device has nothing left to deliver and reported
+// last, which it wrote.
+func waitReported(t *testing.T, o *office, g *gate, slots int) {
+	t.Helper()
+	want := fmt.Sprintf("已播 %d", slots)
+	eventually(t, 40*time.Second, func() string {
+		if page := text(o.get("/")); !strings.Contains(page, want) {
+			return "the overview lacks " + want + ": " + page
+		}
+		return ""
+	})
+}
+
+func TestControllerKilledInASlot(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	clip := testClip(8 * time.Second)
+	o.addClip("ding", wavOf(clip))
+	g := newGate(t, o, "SL-01-01")
+	o.activate(slotsFrom(o, soon(8*time.Second), 15*time.Second, 2))
+	waitRecorded(t, g, 1, 30*time.Second) // the first clip is sounding now
+	o.process.kill()
+	waitRecorded(t, g, 2, 30*time.Second) // the second one, without an office
+	o.start()
+	waitReported(t, o, g, 2)
+	g.process.stop(t, 5*time.Second)
+	books := o.books()
+	rows := today(t, books, "SL-01-01")
+	if got := verdicts(rows); !slices.Equal(got, []fleet.Verdict{fleet.Played, fleet.Played}) {
+		t.Errorf("verdicts = %v, want both played", got)
+	}
+	for _, file := range g.recordings() {
+		checkRecording(t, clip, file)
+	}
+	sameBooks(t, books, g)
+}
+
+func TestAgentKilledMidClip(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.addClip("ding", wavOf(testClip(8*time.Second)))
+	g := newGate(t, o, "SL-01-01")
+	o.activate(slotsFrom(o, soon(8*time.Second), 15*time.Second, 2))
+	waitRecorded(t, g, 1, 30*time.Second)
+	g.process.kill()
+	g.start()
+	waitRecorded(t, g, 2, 40*time.Second)
+	waitReported(t, o, g, 1)
+	g.process.stop(t, 5*time.Second)
+	books := o.books()
+	rows := today(t, books, "SL-01-01")
+	if len(rows) != 2 || rows[0].Verdict == fleet.Played || rows[1].Verdict != fleet.Played {
+		t.Errorf("verdicts = %v, want the interrupted slot not played and the next one played", verdicts(rows))
+	}
+	all := outcomes(t, g.records())
+	if len(all) != 2 || all[0].Result != wire.PlayPartial || all[1].Result != wire.PlayPlayed {
+		t.Errorf("outcomes = %+v, want one partial and one played", all)
+	}
+	if n := len(g.recordings()); n != 2 {
+		t.Errorf("%d recordings: the interrupted play was repeated", n)
+	}
+	sameBooks(t, books, g)
+}
+
+func TestNetworkCutForManySlots(t *testing.T) {
+	t.Parallel()
+	const slots = 10
+	o := newOffice(t)
+	o.addClip("ding", wavOf(testClip(4*time.Second)))
+	g := newGate(t, o, "SL-01-01")
+	o.activate(slotsFrom(o, soon(10*time.Second), 8*time.Second, slots))
+	waitRecorded(t, g, 1, 30*time.Second)
+	o.mqtt.setCut(true)
+	o.devices.setCut(true)
+	waitRecorded(t, g, slots, time.Duration(slots)*8*time.Second+20*time.Second)
+	o.mqtt.setCut(false)
+	o.devices.setCut(false)
+	waitReported(t, o, g, slots)
+	g.process.stop(t, 5*time.Second)
+	books := o.books()
+	rows := today(t, books, "SL-01-01")
+	if len(rows) != slots {
+		t.Errorf("%d obligations, want %d", len(rows), slots)
+	}
+	for _, r := range rows {
+		if r.Verdict != fleet.Played {
+			t.Errorf("%s = %s %s", r.Slot, r.Verdict, r.Reason)
+		}
+	}
+	if n := len(g.recordings()); n != slots {
+		t.Errorf("%d recordings, want %d: each play once", n, slots)
+	}
+	sameBooks(t, books, g)
+}
