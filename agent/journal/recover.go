@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -114,9 +115,9 @@ func (j *Journal) list() error {
 		}
 		c.segs = append(c.segs, s) // in order: names sort by epoch and number
 	}
-	slices.SortFunc(j.logs, func(a, b *chain) int { return int(int64(a.epoch) - int64(b.epoch)) })
+	slices.SortFunc(j.logs, func(a, b *chain) int { return cmp.Compare(a.epoch, b.epoch) })
 	for _, c := range j.logs {
-		slices.SortFunc(c.segs, func(a, b *segment) int { return int(int64(a.first) - int64(b.first)) })
+		slices.SortFunc(c.segs, func(a, b *segment) int { return cmp.Compare(a.first, b.first) })
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ func TestNothingSoundsWithoutTrustedTime(t *testing.T) {
 		r.start()
 		r.until(minutes(20))
 		n := r.cut(time.Minute)
-		n.boot(time.Unix(1000, 0).Sub(time.Now()), false) // no clock of its own: 1970
+		n.boot(time.Until(time.Unix(1000, 0)), false) // no clock of its own: 1970
 		boot := time.Now()
 		n.start()
 		defer n.stop()

@@ -76,10 +76,10 @@ func TestCutAtEveryRecord(t *testing.T) {
 						t.Fatal(err)
 					}
 					r.lib.fail(shaOf(2), errMissing)
-					r.boot(c.wall.Add(away).Sub(time.Now()), true)
+					r.boot(time.Until(c.wall.Add(away)), true)
 					if name == "power_cut" {
 						r.boots = 7
-						r.boot(c.wall.Add(away).Sub(time.Now()), true)
+						r.boot(time.Until(c.wall.Add(away)), true)
 					}
 					r.start()
 					before := len(r.records(wire.RecordIntent))

@@ -357,7 +357,7 @@ func TestMissedPlaysOfTheOldPlanAreTold(t *testing.T) {
 		r.start()
 		r.until(minutes(20))
 		n := r.cut(20 * time.Minute)
-		n.boot(time.Unix(1000, 0).Sub(time.Now()), false)
+		n.boot(time.Until(time.Unix(1000, 0)), false)
 		n.start()
 		defer n.stop()
 		r.pass(5 * time.Second)

@@ -248,7 +248,7 @@ func inBubble(t *testing.T, p *wire.Plan, test func(*rig)) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		r := &rig{t: t, dir: dir, sink: &fakeSink{}, lib: &fakeLibrary{}, plan: p, man: testManifest()}
-		r.boot(origin.Sub(time.Now()), true)
+		r.boot(time.Until(origin), true)
 		test(r)
 		if r.cancel != nil {
 			r.stop()
@@ -425,7 +425,7 @@ func (r *rig) cut(off time.Duration) *rig {
 	wall := r.kernel.Wall()
 	r.stop()
 	time.Sleep(off)
-	n.boot(wall.Add(off).Sub(time.Now()), true)
+	n.boot(time.Until(wall.Add(off)), true)
 	return n
 }
 

@@ -34,7 +34,7 @@ type machine struct {
 
 // bootAt is a machine that boots now with its wall clock at wall.
 func bootAt(wall time.Time, id string) *machine {
-	return &machine{id: id, booted: time.Now(), off: wall.Sub(time.Now()), maxErr: 5 * time.Millisecond}
+	return &machine{id: id, booted: time.Now(), off: time.Until(wall), maxErr: 5 * time.Millisecond}
 }
 
 func (m *machine) BootID() string           { return m.id }
@@ -172,7 +172,7 @@ func TestAnswerBelowTheFloorIsIgnored(t *testing.T) {
 
 func TestKernelIsFollowedWhileSynchronised(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *machine, c *Clock) {
-		m.set(func(m *machine) { m.off, m.synced = now2026.Sub(time.Now()), true })
+		m.set(func(m *machine) { m.off, m.synced = time.Until(now2026), true })
 		time.Sleep(1500 * time.Millisecond)
 		wantNow(t, c, now2026.Add(1500*time.Millisecond), wire.T2)
 		if s := <-c.Steps(); s.To != wire.T2 {
@@ -329,7 +329,7 @@ func TestFloorIsPersistedHourly(t *testing.T) {
 
 func TestMomentaryLeapDoesNotRaiseTheFloor(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *machine, c *Clock) {
-		m.set(func(m *machine) { m.off, m.synced = now2026.Sub(time.Now()), true })
+		m.set(func(m *machine) { m.off, m.synced = time.Until(now2026), true })
 		time.Sleep(30 * time.Minute)
 		m.set(func(m *machine) { m.off += 5 * time.Hour })
 		time.Sleep(2 * time.Minute)
@@ -407,7 +407,7 @@ func doAll(t *testing.T, dir string, list []deed) string {
 		case 1:
 			c.RaiseFloor(when)
 		case 2:
-			m.set(func(m *machine) { m.off = when.Sub(time.Now()) })
+			m.set(func(m *machine) { m.off = time.Until(when) })
 		case 3:
 			m.set(func(m *machine) { m.synced = !m.synced })
 		case 4:
@@ -456,7 +456,7 @@ func TestRealKernel(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := c.Now()
-	if d := c.At(at.Wall.Add(time.Second)).Sub(time.Now()); d < 900*time.Millisecond || d > time.Second {
+	if d := time.Until(c.At(at.Wall.Add(time.Second))); d < 900*time.Millisecond || d > time.Second {
 		t.Errorf("At(a second ahead) is %v ahead", d)
 	}
 }
