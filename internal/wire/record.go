@@ -115,7 +115,7 @@ type Gap struct {
 	Log   LogID  `json:"log"`
 	First Seq    `json:"first"`
 	Last  Seq    `json:"last"`
-	Why   string `json:"why"` // corrupt, full, aged
+	Why   string `json:"why"` // corrupt, full, aged, sync
 }
 
 // Stop is the body of RecordStop.
