@@ -122,14 +122,10 @@ func (c *Controller) openPlanning() error {
 	if err != nil {
 		return err
 	}
-	days := 0
-	if c.o.Demo {
-		days = 2 // a demo slot every two minutes is too many for two months
-	}
 	c.Planner, err = planner.New(planner.Options{
 		Registry: c.Store, Content: c.Store, Ledger: c.Store, Documents: c.Store, Sealer: c.Trust,
 		Offer:   func(_ context.Context, ids []wire.DeviceID) { c.link.OfferAll(ids) },
-		OnEvent: c.publish, Logger: c.part("planner"), Ceilings: ceilings, Demo: c.o.Demo, HorizonDays: days,
+		OnEvent: c.publish, Logger: c.part("planner"), Ceilings: ceilings, Demo: c.o.Demo,
 	})
 	if err != nil {
 		return err
