@@ -14,10 +14,10 @@ import (
 // takes one more.
 const maxBytesPlay = 16 << 10
 
-// TestPlayDirtiesLittle counts what 100 plays of 30 s write, acks included, as
+// TestPlayDirtiesLittle counts what 40 plays of 30 s write, acks included, as
 // the kernel counts it.
 func TestPlayDirtiesLittle(t *testing.T) {
-	const plays = 100
+	const plays = 40
 	slot := testSlot("gates.morning", 10, plays)
 	inBubble(t, testPlan(slot), func(r *rig) {
 		r.man.Clips[0].Frames = 30 * clipRate
