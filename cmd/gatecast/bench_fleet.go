@@ -59,7 +59,8 @@ func printFleet(std streams, r fleetbench.Result) {
 	rows := [][]string{
 		{"全部接入 connect all", seconds(r.Connect), fmt.Sprintf("%.0f/s", float64(r.Devices)/r.Connect.Seconds())},
 		{"启用 → 最后一台收到计划 activation → last plan", seconds(r.Activate), goal(r.Activate, fleetbench.GoalActivation)},
-		{"启用 → 60 天写完 activation → 60 days written", seconds(r.Planned), fmt.Sprintf("%d bytes an offer", r.PlanBytes)},
+		{"  其中下发 of it: first → last plan delivered", seconds(r.Deliver), fmt.Sprintf("%d bytes an offer", r.PlanBytes)},
+		{"启用 → 60 天写完 activation → 60 days written", seconds(r.Planned), ""},
 		{"每台同时一条 one record from each → last ack", seconds(r.OneEach), goal(r.OneEach, fleetbench.GoalOneEach)},
 		{"  一半在此之前 half of them within", seconds(r.OneEachP50), ""},
 		{"落盘记录 records committed, batches ≤ 50", fmt.Sprintf("%.0f/s", r.PerSecond), fmt.Sprintf("%d records of %d bytes", r.Records, r.RecordBytes)},

@@ -51,6 +51,7 @@ type Result struct {
 
 	Connect    time.Duration `json:"connect_ns"`  // first dial → last hello answered
 	Activate   time.Duration `json:"activate_ns"` // activation → last device has its plan
+	Deliver    time.Duration `json:"deliver_ns"`  // first plan that arrived → last plan that arrived
 	Planned    time.Duration `json:"planned_ns"`  // activation → all 60 days are written
 	OneEach    time.Duration `json:"one_each_ns"` // one record from each at one instant → last ack
 	OneEachP50 time.Duration `json:"one_each_p50_ns"`
@@ -224,6 +225,13 @@ func (w *world) activate(ctx context.Context, r *Result) error {
 		return ctx.Err()
 	}
 	r.PlanBytes = int(w.devices[0].offerBytes.Load())
+	first := time.Now()
+	for _, d := range w.devices {
+		if at := time.Unix(0, d.plannedAt.Load()); at.Before(first) {
+			first = at
+		}
+	}
+	r.Deliver = began.Add(r.Activate).Sub(first)
 	w.o.Progress("writing the rest of the 60 days")
 	if err := <-planned; err != nil {
 		return fmt.Errorf("activating programme: %w", err)

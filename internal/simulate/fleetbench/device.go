@@ -34,6 +34,7 @@ type device struct {
 	acked    chan time.Time // the end of its backlog
 
 	offerBytes atomic.Int64
+	plannedAt  atomic.Int64 // unix nanoseconds
 
 	log  wire.LogID
 	seq  wire.Seq // last record made
@@ -155,7 +156,9 @@ func (d *device) take(payload []byte, now time.Time) {
 	if err != nil || sum(o.PlanDoc) != o.Plan.SHA256 || sum(o.ManDoc) != o.Manifest.SHA256 {
 		return
 	}
-	d.offerBytes.Store(int64(len(payload)))
+	if d.plannedAt.CompareAndSwap(0, now.UnixNano()) {
+		d.offerBytes.Store(int64(len(payload)))
+	}
 	offer(d.planned, now)
 	state, err := json.Marshal(wire.State{
 		Session: 1, Online: true, Log: d.log, PlanVersion: o.Version, PlanSHA256: o.Plan.SHA256,
