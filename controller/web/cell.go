@@ -32,7 +32,7 @@ func (l *lang) cellOf(o fleet.Obligation, d fleet.Device, now time.Time) cell {
 			why = l.reason(o.Reason)
 		}
 	case o.Verdict == fleet.Due && now.Before(o.Start):
-		c.Text, why = o.Name, l.T("cell.starts", l.Clock(o.Start))
+		c.Text, why = brief(o.Name), l.T("cell.starts", l.Clock(o.Start))
 	case o.Verdict == fleet.Due && now.Before(o.End):
 		if l.online(d, now) {
 			c.V, why = "now", l.T("cell.until", l.Clock(o.End))
@@ -40,20 +40,21 @@ func (l *lang) cellOf(o fleet.Obligation, d fleet.Device, now time.Time) cell {
 				c.Text = fmt.Sprintf("%d/%d", n, o.Plays)
 			}
 		} else {
-			c.Text, why = o.Name, l.T("cell.now_offline")
+			c.Text, why = brief(o.Name), l.T("cell.now_offline")
 			if l.touch(d, now) == awaited {
 				why = l.T("device.awaited")
 			}
 		}
 	case o.Verdict == fleet.Due:
-		c.Text, why = o.Name, l.T("cell.settling")
+		c.Text, why = brief(o.Name), l.T("cell.settling")
 	default:
 		why = l.outcome(o)
 	}
 	word := l.T("verdict." + c.V)
-	c.Title = l.T("cell.title", o.Name, word)
+	name := o.Name + " " + l.Clock(o.Start)
+	c.Title = l.T("cell.title", name, word)
 	if why != "" {
-		c.Title = l.T("cell.title_why", o.Name, word, why)
+		c.Title = l.T("cell.title_why", name, word, why)
 	}
 	return c
 }
@@ -103,34 +104,69 @@ func slotPath(id fleet.PointID, slot wire.SlotID) string {
 	return pointPath(id) + "/slots/" + url.PathEscape(string(slot))
 }
 
-// column is one slot name of a day, in the order of its earliest start.
+// slotKey tells the slots of a day at a point apart: the name, and which of
+// that name it is. Gates and villages share a column of their mornings though
+// they start at different times; a demo has one name many times a day.
+type slotKey struct {
+	name string
+	nth  int // from 0
+}
+
+// slotKeys returns the key of each of rows.
+func slotKeys(rows []fleet.Obligation) []slotKey {
+	order := make([]int, len(rows))
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(i, j int) bool { return rows[order[i]].Start.Before(rows[order[j]].Start) })
+	type place struct {
+		point fleet.PointID
+		day   fleet.Day
+		name  string
+	}
+	seen := map[place]int{}
+	keys := make([]slotKey, len(rows))
+	for _, i := range order {
+		at := place{rows[i].Point, rows[i].Day, rows[i].Name}
+		keys[i] = slotKey{rows[i].Name, seen[at]}
+		seen[at]++
+	}
+	return keys
+}
+
+// column is one slot of the day on the wall or in a strip.
 type column struct {
-	Name  string
+	key   slotKey
 	Start time.Time // earliest of the day
+	Text  string    // name, with its start where the name comes more than once
 }
 
 // maxColumns keeps a wall readable when a programme has very many slots a
 // day, as the demo's has.
 const maxColumns = 6
 
-// columns returns the slot names in rows by their earliest start; of more
-// than maxColumns those around now: at most two that have not begun.
-func columns(rows []fleet.Obligation, now time.Time) []column {
-	first := map[string]time.Time{}
-	for _, o := range rows {
-		if t, ok := first[o.Name]; !ok || o.Start.Before(t) {
-			first[o.Name] = o.Start
+// columns returns the slots in rows by their earliest start; of more than
+// maxColumns those around now: at most two that have not begun.
+func (l *lang) columns(rows []fleet.Obligation, now time.Time) []column {
+	first := map[slotKey]time.Time{}
+	for i, key := range slotKeys(rows) {
+		if t, ok := first[key]; !ok || rows[i].Start.Before(t) {
+			first[key] = rows[i].Start
 		}
 	}
 	all := make([]column, 0, len(first))
-	for name, start := range first {
-		all = append(all, column{Name: name, Start: start})
+	for key, start := range first {
+		c := column{key: key, Start: start, Text: key.name}
+		if _, more := first[slotKey{key.name, 1}]; more {
+			c.Text += " " + l.Clock(start)
+		}
+		all = append(all, c)
 	}
 	sort.Slice(all, func(i, j int) bool {
 		if !all[i].Start.Equal(all[j].Start) {
 			return all[i].Start.Before(all[j].Start)
 		}
-		return all[i].Name < all[j].Name
+		return all[i].key.name < all[j].key.name
 	})
 	if len(all) <= maxColumns {
 		return all
@@ -138,4 +174,12 @@ func columns(rows []fleet.Obligation, now time.Time) []column {
 	begun := sort.Search(len(all), func(i int) bool { return all[i].Start.After(now) })
 	end := min(len(all), max(begun+2, maxColumns))
 	return all[end-maxColumns : end]
+}
+
+// brief is a slot's name where there is room for two characters.
+func brief(name string) string {
+	if r := []rune(name); len(r) > 2 {
+		return string(r[:2])
+	}
+	return name
 }

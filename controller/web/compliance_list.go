@@ -71,9 +71,12 @@ func (s *Server) complianceChoices(v *visit, view *complianceView, p *places, q 
 	l := v.L
 	today := s.dayOf(v.Now)
 	monday := dayPlus(today, -(int(l.in(v.Now).Weekday()+6) % 7))
+	chosen := false
 	period := func(key string, from, to fleet.Day) {
+		on := !chosen && q.From == from && q.To == to // on a Monday the week is today
+		chosen = chosen || on
 		view.Periods = append(view.Periods, option{
-			Value: q.link("from", string(from), "to", string(to)), Text: l.T("period." + key), On: q.From == from && q.To == to,
+			Value: q.link("from", string(from), "to", string(to)), Text: l.T("period." + key), On: on,
 		})
 	}
 	period("today", today, today)

@@ -16,6 +16,7 @@ type figures struct {
 	Agrees    bool
 	OwedHref  string
 	Confirmed string
+	Demo      int // of Owed: into files, or of a demo programme; 0 where it is said elsewhere
 	Counting  string
 }
 

@@ -95,13 +95,18 @@ func (s *Server) overview(ctx context.Context, v *visit, r *http.Request) (frame
 func (l *lang) overviewOf(p *places, today, all []fleet.Obligation, now time.Time) *overviewView {
 	byPoint := map[fleet.PointID][]fleet.Obligation{}
 	var sum fleet.Counts
+	demo := 0
 	for _, o := range today {
 		byPoint[o.Point] = append(byPoint[o.Point], o)
 		sum.Add(o.Verdict)
+		if o.Demo {
+			demo++
+		}
 	}
 	day := complianceFilter{From: fleet.Day(l.in(now).Format("2006-01-02"))}
 	day.To = day.From
 	figs := l.figures(sum).linked(func(verdict string) string { return day.link("result", verdict) })
+	figs.Demo = demo
 	view := &overviewView{Figures: figs, Points: len(p.points), Empty: len(p.points) == 0}
 	view.Needs = l.needs(p, byPoint, now)
 	issue := map[fleet.PointID]need{}
@@ -111,7 +116,7 @@ func (l *lang) overviewOf(p *places, today, all []fleet.Obligation, now time.Tim
 			view.Urgent++
 		}
 	}
-	cols := columns(today, now)
+	cols := l.columns(today, now)
 	view.Columns = l.columnTexts(cols)
 	rows := map[fleet.UnitID]*wallRow{}
 	for _, id := range p.unitOrder {
@@ -146,13 +151,13 @@ func (l *lang) overviewOf(p *places, today, all []fleet.Obligation, now time.Tim
 func (l *lang) tileOf(p *places, pt fleet.Point, rows []fleet.Obligation, cols []column, now time.Time) tile {
 	d, has := p.device[pt.ID]
 	t := tile{Name: pt.Name, Href: pointPath(pt.ID), Bare: !has && len(rows) == 0, Demo: d.Output.Demo}
-	byName := map[string]fleet.Obligation{}
-	for _, o := range rows {
-		byName[o.Name] = o
+	byKey := map[slotKey]fleet.Obligation{}
+	for i, key := range slotKeys(rows) {
+		byKey[key] = rows[i]
 	}
 	var words []string
 	for _, c := range cols {
-		o, owed := byName[c.Name]
+		o, owed := byKey[c.key]
 		if !owed {
 			t.Cells = append(t.Cells, cell{V: "none"})
 			continue
@@ -169,7 +174,7 @@ func (l *lang) tileOf(p *places, pt fleet.Point, rows []fleet.Obligation, cols [
 func (l *lang) columnTexts(cols []column) string {
 	parts := make([]string, len(cols))
 	for i, c := range cols {
-		parts[i] = c.Name + " " + l.Clock(c.Start)
+		parts[i] = c.key.name + " " + l.Clock(c.Start)
 	}
 	return strings.Join(parts, l.T("list"))
 }

@@ -27,6 +27,8 @@ type pointView struct {
 	State      deviceState
 	Demo       bool
 	Today      []slotRow
+	TodayAll   int    // slots of the day
+	AllHref    string // to all of them, where Today is a part
 	TodaySum   figures
 	Timeline   *timeline // nil where today has nothing to show
 	Strip      *strip    // nil where nothing was owed
@@ -117,6 +119,14 @@ func (s *Server) point(ctx context.Context, v *visit, r *http.Request) (frame, e
 	var sum fleet.Counts
 	for _, o := range now {
 		sum.Add(o.Verdict)
+	}
+	shown := now
+	if view.TodayAll = len(now); !r.URL.Query().Has("all") {
+		if shown = around(now, v.Now); len(shown) < len(now) {
+			view.AllHref = pointPath(id) + "?all=1"
+		}
+	}
+	for _, o := range shown {
 		view.Today = append(view.Today, v.L.slotRow(o, p.device[id], v.Now))
 	}
 	view.TodaySum = v.L.figures(sum)
@@ -145,6 +155,20 @@ func todayOf(rows []fleet.Obligation, today fleet.Day) []fleet.Obligation {
 		}
 	}
 	return list
+}
+
+// maxToday is how many slots of a day a point lists unless all are asked for.
+const maxToday = 12
+
+// around returns the slots around now of a day that has very many, at most
+// four of them to come.
+func around(rows []fleet.Obligation, now time.Time) []fleet.Obligation {
+	if len(rows) <= maxToday {
+		return rows
+	}
+	begun := sort.Search(len(rows), func(i int) bool { return rows[i].Start.After(now) })
+	end := min(len(rows), max(begun+4, maxToday))
+	return rows[end-maxToday : end]
 }
 
 // maxSlotsRead bounds how many slots of a day a page reads the records of: the

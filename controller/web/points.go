@@ -162,7 +162,7 @@ func (l *lang) pointsOf(p *places, everything []fleet.Point, q pointsFilter, tod
 	for _, o := range today {
 		byPoint[o.Point] = append(byPoint[o.Point], o)
 	}
-	view := &pointsView{Filter: q, All: len(everything), Columns: columns(today, now)}
+	view := &pointsView{Filter: q, All: len(everything), Columns: l.columns(today, now)}
 	order := map[fleet.UnitID]int{}
 	for i, u := range p.units {
 		order[u.ID] = i

@@ -54,6 +54,7 @@ type previewDay struct {
 	Off           bool // rest day or holiday
 	Today         bool
 	Slots         []previewSlot
+	More          []previewSlot // beyond maxPreview
 }
 
 type previewSlot struct {
@@ -70,6 +71,9 @@ type changeView struct {
 	From, To string
 	Error    string // why it cannot be activated
 }
+
+// maxPreview is how many slots of a day stand open; the rest unfolds.
+const maxPreview = 9
 
 // previewDays are the lengths of preview there are.
 var previewDays = []int{7, 14, 31}
@@ -193,6 +197,9 @@ func (l *lang) fillPreview(pv *previewView, slots []schedules.Slot, from schedul
 			if s.Silenced != nil {
 				pv.Silent++
 			}
+		}
+		if len(row.Slots) > maxPreview {
+			row.Slots, row.More = row.Slots[:maxPreview], row.Slots[maxPreview:]
 		}
 		row.DayType = l.T("daytype." + string(kind))
 		row.Off = kind == schedules.RestDay || kind == schedules.Holiday

@@ -41,25 +41,30 @@ func (l *lang) stripOf(rows []fleet.Obligation, d fleet.Device, today fleet.Day,
 		wd := t.Weekday()
 		s.Days = append(s.Days, stripDay{Number: t.Day(), Weekday: l.T("weekday.short." + strings.ToLower(wd.String()[:3])), Rest: wd == time.Saturday || wd == time.Sunday, Today: day == today})
 	}
-	cols := columns(firstDay(rows), now)
-	at := map[string]cell{}
-	shown := map[string]bool{}
-	for _, c := range cols {
-		shown[c.Name] = true
+	cols := l.columns(firstDay(rows), now)
+	type place struct {
+		day fleet.Day
+		key slotKey
 	}
-	for _, o := range rows {
-		if !shown[o.Name] {
+	at := map[place]cell{}
+	shown := map[slotKey]bool{}
+	for _, c := range cols {
+		shown[c.key] = true
+	}
+	keys := slotKeys(rows)
+	for i, o := range rows {
+		if !shown[keys[i]] {
 			continue
 		}
 		sum.Add(o.Verdict)
 		c := l.cellOf(o, d, now)
 		c.Title = l.Date(l.Day(o.Day)) + " " + c.Title
-		at[string(o.Day)+o.Name] = c
+		at[place{o.Day, keys[i]}] = c
 	}
 	for _, col := range cols {
-		row := stripRow{Name: col.Name}
+		row := stripRow{Name: col.Text}
 		for i := range stripDays {
-			c, ok := at[string(dayPlus(today, i+1-stripDays))+col.Name]
+			c, ok := at[place{dayPlus(today, i+1-stripDays), col.key}]
 			if !ok {
 				c = cell{V: "none"}
 			}
