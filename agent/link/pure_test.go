@@ -46,7 +46,8 @@ func TestBackoffSpreadsAFleet(t *testing.T) {
 }
 
 func TestSeededIsConstantAndSpread(t *testing.T) {
-	if seeded(time.Minute, "d1", "7") != seeded(time.Minute, "d1", "7") || seeded(0, "d1") != 0 {
+	first := seeded(time.Minute, "d1", "7")
+	if again := seeded(time.Minute, "d1", "7"); again != first || seeded(0, "d1") != 0 {
 		t.Error("seeded is not a function of its arguments")
 	}
 	var buckets [10]int

@@ -143,7 +143,7 @@ func (p *pulsePlay) latency() time.Duration {
 	if p.now.at.IsZero() {
 		return 0
 	}
-	return max(0, p.now.when(p.sent, p.st.rate).Sub(time.Now())-pulseLead)
+	return max(0, time.Until(p.now.when(p.sent, p.st.rate))-pulseLead)
 }
 
 // send writes what the server asked for: silence up to the clip, the clip,

@@ -2,7 +2,6 @@ package planner
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sort"
 	"time"
@@ -167,17 +166,4 @@ func sortSlots(slots []schedules.Slot) {
 		}
 		return slots[i].ID < slots[j].ID
 	})
-}
-
-// userText returns the sentence of err for people in both languages.
-func userText(err error) (zh, en string) {
-	var list schedules.Errors
-	if errors.As(err, &list) {
-		return list.Text("zh"), list.Text("en")
-	}
-	var fe *fleet.Error
-	if errors.As(err, &fe) {
-		return fe.Text, fe.TextEN
-	}
-	return err.Error(), err.Error()
 }

@@ -16,14 +16,13 @@ type deliveryView struct {
 
 // deliveryRow is a point that is not ready.
 type deliveryRow struct {
-	Name, Href  string
-	State       deviceState
-	Want, Have  string
-	Clips       string
-	Contact     string
-	WillDo      string
-	Tone        string
-	hasNoDevice bool
+	Name, Href string
+	State      deviceState
+	Want, Have string
+	Clips      string
+	Contact    string
+	WillDo     string
+	Tone       string
 }
 
 type boardCell struct{ Tone, Icon, Name, Href, Note string }
