@@ -66,7 +66,7 @@ type Controller struct {
 	media   *media.Store
 	hub     *web.Hub
 	logins  *auth.Logins
-	broker  *broker.Broker
+	broker  *broker.Broker // nil when the office has one of its own
 	link    *link.Link
 	ledger  *ledger.Ledger
 	pages   *web.Server
@@ -142,6 +142,21 @@ func (c *Controller) openDevices() (err error) {
 		return err
 	}
 	c.stack.OnStop("device port", closer(c.deviceL))
+	if err := c.openBroker(); err != nil {
+		return err
+	}
+	c.link, err = link.New(link.Options{
+		Broker: c.brokerAddr, TLS: c.Trust.ControllerClientTLS(), Store: c.Store, Trust: c.Trust,
+		OnEvent: c.publish, OnRecords: c.ledger.Poke, Kick: c.Kick, Logger: c.logger,
+	})
+	return err
+}
+
+// openBroker prepares the embedded broker, unless the office has one of its own.
+func (c *Controller) openBroker() error {
+	if c.o.Config.Devices.Broker != "" {
+		return nil
+	}
 	probe, err := listen("devices.mqtt_listen", c.o.Config.Devices.MQTT)
 	if err != nil {
 		return err
@@ -153,13 +168,6 @@ func (c *Controller) openDevices() (err error) {
 	c.broker, err = broker.New(broker.Options{
 		Addr: addr, TLS: c.Trust.MQTTServerTLS(), Dir: filepath.Join(c.o.Config.DataDir, "broker"),
 		Authorize: c.authorize, Logger: c.logger,
-	})
-	if err != nil {
-		return err
-	}
-	c.link, err = link.New(link.Options{
-		Broker: c.broker.Addr, TLS: c.Trust.ControllerClientTLS(), Store: c.Store, Trust: c.Trust,
-		OnEvent: c.publish, OnRecords: c.ledger.Poke, Kick: c.Kick, Logger: c.logger,
 	})
 	return err
 }
@@ -187,10 +195,12 @@ func (c *Controller) openPages() (err error) {
 
 // Start serves until Stop. A part that fails ends the whole: see Failed.
 func (c *Controller) Start() error {
-	if err := c.broker.Start(); err != nil {
-		return fmt.Errorf("starting broker: %w", err)
+	if c.broker != nil {
+		if err := c.broker.Start(); err != nil {
+			return fmt.Errorf("starting broker: %w", err)
+		}
+		c.stack.OnStop("broker", c.broker.Stop)
 	}
-	c.stack.OnStop("broker", c.broker.Stop)
 	if err := c.link.Start(); err != nil {
 		return fmt.Errorf("starting link: %w", err)
 	}

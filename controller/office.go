@@ -47,7 +47,7 @@ func (c *Controller) DeviceURL() string { return c.url("https", c.deviceL) }
 
 // MQTTAddr is the broker's host:port, without host when it listens on all.
 func (c *Controller) MQTTAddr() string {
-	host, port, err := net.SplitHostPort(c.broker.Addr())
+	host, port, err := net.SplitHostPort(c.brokerAddr())
 	if err != nil {
 		return ""
 	}
@@ -55,6 +55,14 @@ func (c *Controller) MQTTAddr() string {
 		host = ""
 	}
 	return net.JoinHostPort(host, port)
+}
+
+// brokerAddr is where the controller itself connects.
+func (c *Controller) brokerAddr() string {
+	if c.broker == nil {
+		return c.o.Config.Devices.Broker
+	}
+	return c.broker.Addr()
 }
 
 // authorize says whom a verified certificate belongs to; retired and revoked
@@ -177,5 +185,10 @@ func webChange(ch planner.Change) web.Change {
 	}
 }
 
-// Kick closes a device's connection after the registry changed.
-func (c *Controller) Kick(id wire.DeviceID) { c.broker.Kick(id) }
+// Kick closes a device's connection after the registry changed. A broker of the
+// office's own cannot be told; what the device says is not believed there.
+func (c *Controller) Kick(id wire.DeviceID) {
+	if c.broker != nil {
+		c.broker.Kick(id)
+	}
+}

@@ -40,6 +40,8 @@ type Web struct {
 type Devices struct {
 	HTTPS string `yaml:"https_listen" doc:"Address for enrolment, clips and plans (HTTPS)."`
 	MQTT  string `yaml:"mqtt_listen" doc:"Address of the embedded MQTT broker (TLS)."`
+	// Broker replaces the embedded one.
+	Broker string `yaml:"mqtt_broker" doc:"host:port of an MQTT broker of your own, as gates reach it; deploy/broker shows how to set one up.\nEmpty: the embedded one."`
 }
 
 // Sound holds the ceilings.
@@ -102,6 +104,9 @@ func (c Config) Validate(file string) error {
 		if _, _, err := net.SplitHostPort(addr); err != nil {
 			fail(key, "%q is no address such as :8443 or 127.0.0.1:8443", addr)
 		}
+	}
+	if host, port, err := net.SplitHostPort(c.Devices.Broker); c.Devices.Broker != "" && (err != nil || host == "" || port == "") {
+		fail("devices.mqtt_broker", "%q is no address such as mqtt.example.cn:8883", c.Devices.Broker)
 	}
 	if (c.Web.CertFile == "") != (c.Web.KeyFile == "") {
 		fail("web.cert_file", "cert_file and key_file go together")

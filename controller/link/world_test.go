@@ -35,7 +35,9 @@ type world struct {
 	t      testing.TB
 	trust  *trust.Authority
 	store  *store.Store
-	broker *broker.Broker
+	broker *broker.Broker // nil in front of another broker
+	other  string         // address of that
+	dir    string
 	link   *Link
 	points []fleet.Point
 
@@ -46,8 +48,17 @@ type world struct {
 
 func newTestWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, events: map[fleet.Event]int{}}
+	w := newTestOffice(t)
+	w.startBroker(filepath.Join(w.dir, "broker"), "127.0.0.1:0")
+	w.startLink(Options{})
+	return w
+}
+
+// newTestOffice is a world without broker and link.
+func newTestOffice(t testing.TB) *world {
+	t.Helper()
 	dir := t.TempDir()
+	w := &world{t: t, dir: dir, events: map[fleet.Event]int{}}
 	var err error
 	if w.trust, err = trust.Open(filepath.Join(dir, "trust"), trust.Options{}); err != nil {
 		t.Fatal(err)
@@ -62,9 +73,17 @@ func newTestWorld(t testing.TB) *world {
 	if w.points, err = w.store.Points(t.Context(), fleet.PointFilter{}); err != nil {
 		t.Fatal(err)
 	}
-	w.startBroker(filepath.Join(dir, "broker"), "127.0.0.1:0")
-	w.startLink(Options{})
 	return w
+}
+
+// addr is where devices connect.
+func (w *world) addr() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.broker == nil {
+		return w.other
+	}
+	return w.broker.Addr()
 }
 
 func (w *world) startBroker(dir, addr string) {
@@ -93,13 +112,15 @@ func stop(t testing.TB, f func(context.Context) error) {
 
 func (w *world) startLink(o Options) {
 	w.t.Helper()
-	present := func() *broker.Broker {
+	o.Broker, o.TLS, o.Store, o.Trust = w.addr, w.trust.ControllerClientTLS(), w.store, w.trust
+	o.Kick = func(d wire.DeviceID) {
 		w.mu.Lock()
-		defer w.mu.Unlock()
-		return w.broker
+		b := w.broker
+		w.mu.Unlock()
+		if b != nil {
+			b.Kick(d)
+		}
 	}
-	o.Broker, o.TLS, o.Store, o.Trust = func() string { return present().Addr() }, w.trust.ControllerClientTLS(), w.store, w.trust
-	o.Kick = func(d wire.DeviceID) { present().Kick(d) }
 	o.OnEvent = func(e fleet.Event) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -189,7 +210,7 @@ func (g *gate) connect() {
 	}
 	will, _ := json.Marshal(wire.State{Session: g.session})
 	heard := g.heard
-	o := mqtt.NewClientOptions().AddBroker("ssl://"+g.w.broker.Addr()).SetClientID(string(g.id)).SetTLSConfig(g.tls).
+	o := mqtt.NewClientOptions().AddBroker("ssl://"+g.w.addr()).SetClientID(string(g.id)).SetTLSConfig(g.tls).
 		SetAutoReconnect(false).SetStore(mqtt.NewMemoryStore()).SetConnectTimeout(5*time.Second).SetWriteTimeout(5*time.Second).
 		SetWill(wire.Up(g.id, wire.KindState), string(will), 0, false).
 		SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) {
