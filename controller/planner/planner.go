@@ -3,7 +3,7 @@
 //
 // It owns the rule which slots are owed (a slot is owed from the moment it is
 // planned ahead of its start at a point that has a device) and the versions of
-// plans and manifest. Obligations of the next two days are written before a
+// plans and manifest. Obligations of the next hours are written before a
 // plan is offered, the rest of the horizon right after; a slot that has begun
 // is never changed. All methods are safe for concurrent use; plans are made by
 // one goroutine at a time.

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"gatecast/controller/fleet"
@@ -15,12 +16,17 @@ import (
 )
 
 // nearWindow is how far ahead obligations are written before plans go out;
-// the rest of the horizon follows, so that a change of thousands of points
-// does not wait for two months of rows.
-const nearWindow = 48 * time.Hour
+// the rest of the horizon follows at once, so that a change of thousands of
+// points does not wait for two months of rows. A crash in between is made good
+// by the next run, which has these hours to come.
+const nearWindow = 6 * time.Hour
 
-// farChunk bounds one write of the rest, in points.
-const farChunk = 200
+// Points written at a time: nearChunk with their plans, which are offered as
+// soon as they are stored, farChunk of the rest.
+const (
+	nearChunk = 500
+	farChunk  = 200
+)
 
 // Summary says what a planning run did.
 type Summary struct {
@@ -74,16 +80,18 @@ func (p *Planner) replan(ctx context.Context, active []fleet.Programme, now time
 		}
 	}
 	near := now.Add(nearWindow)
-	if err := p.writeOwed(ctx, changed, now, now, near, len(changed)); err != nil {
-		return Summary{}, err
-	}
-	sealed, err := p.sealPlans(ctx, changed, now)
-	if err != nil {
-		return Summary{}, err
-	}
-	sum.Devices = len(sealed)
-	if len(sealed) > 0 {
-		p.o.Offer(ctx, sealed)
+	for chunk := range slices.Chunk(changed, nearChunk) {
+		if err := p.writeOwed(ctx, chunk, now, now, near, nearChunk); err != nil {
+			return Summary{}, err
+		}
+		sealed, err := p.sealPlans(ctx, chunk, now)
+		if err != nil {
+			return Summary{}, err
+		}
+		sum.Devices += len(sealed)
+		if len(sealed) > 0 {
+			p.o.Offer(ctx, sealed)
+		}
 	}
 	if err := p.writeOwed(ctx, changed, now, near, sum.To, farChunk); err != nil {
 		return Summary{}, err
@@ -209,14 +217,13 @@ func addSlot(plan *wire.Plan, index map[string]int, s schedules.Slot, clips []fl
 	plan.Slots = append(plan.Slots, wire.SlotFrom(s, playlist))
 }
 
-// writeOwed writes the obligations of plans that start in [from, to), chunk
+// writeOwed writes the obligations of plans that start in [from, to), size
 // points at a time.
-func (p *Planner) writeOwed(ctx context.Context, plans []pointPlan, now, from, to time.Time, chunk int) error {
-	for len(plans) > 0 {
-		n := min(max(chunk, 1), len(plans))
+func (p *Planner) writeOwed(ctx context.Context, plans []pointPlan, now, from, to time.Time, size int) error {
+	for chunk := range slices.Chunk(plans, size) {
 		w := fleet.PlanWindow{From: from, To: to}
 		var owed []fleet.Obligation
-		for _, pp := range plans[:n] {
+		for _, pp := range chunk {
 			w.Points = append(w.Points, pp.point.ID)
 			for _, o := range pp.owed {
 				if !o.Start.Before(from) && o.Start.Before(to) {
@@ -227,7 +234,6 @@ func (p *Planner) writeOwed(ctx context.Context, plans []pointPlan, now, from, t
 		if _, err := p.o.Ledger.PutObligations(ctx, w, owed, now); err != nil {
 			return fmt.Errorf("writing obligations: %w", err)
 		}
-		plans = plans[n:]
 	}
 	return nil
 }
