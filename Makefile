@@ -12,11 +12,15 @@ build:
 tools:
 	sh internal/repocheck/tools.sh
 
+# Packages whose tests play in real time: they run one at a time, so that the
+# tests of other packages do not make them late.
+REALTIME = /agent$$|/audio/output|/cmd/gatecast|/controller/link|/internal/soundcheck|/internal/simulate|/internal/acceptance
+
 # The race detector needs cgo and a C compiler; the products do not. The
-# acceptance tests play in real time, so they run alone afterwards, on the
-# programs as they are shipped.
+# acceptance tests run on the programs as they are shipped.
 test: tools
-	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m $$($(GO) list ./... | grep -v internal/acceptance)
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m $$($(GO) list ./... | grep -Ev '$(REALTIME)')
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m -p 1 $$($(GO) list ./... | grep -E '$(REALTIME)' | grep -v acceptance)
 	$(GO) test -shuffle=on -timeout 15m ./internal/acceptance
 
 lint:
