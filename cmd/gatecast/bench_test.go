@@ -30,7 +30,7 @@ func TestBenchFleetPrintsFigures(t *testing.T) {
 }
 
 func TestBenchRefusesWhatItDoesNotKnow(t *testing.T) {
-	for _, args := range [][]string{{"bench"}, {"bench", "moon"}, {"bench", "fleet", "extra"}, {"bench", "fleet", "--records", "0"}} {
+	for _, args := range [][]string{{"bench"}, {"bench", "moon"}, {"bench", "fleet", "extra"}, {"bench", "fleet", "--records", "0"}, {"bench", "start", "extra"}, {"bench", "start", "--plays", "0"}} {
 		var out, errs bytes.Buffer
 		if status := run(args, streams{out: &out, err: &errs}); status != exitUsage {
 			t.Errorf("run(%q) = %d, want %d", args, status, exitUsage)

@@ -87,7 +87,7 @@ func (c *child) stop(ctx context.Context) error {
 // output, if one works; more than one at a time would be an echo.
 func (d *demo) startAgents(ctx context.Context) error {
 	kind, device := output.File, ""
-	if c, ok := output.Choose(output.Probe(ctx, output.Options{KeepMixer: true}, output.Pulse, output.ALSA, output.APlay)); ok {
+	if c, ok := output.Choose(output.Probe(ctx, output.Options{KeepMixer: true, Server: output.ServerFromEnv(os.Getenv)}, output.Pulse, output.ALSA, output.APlay)); ok {
 		kind, device = c.Kind, c.Device
 		d.say("声音：%s 从本机 %s 播出，其余写成 WAV。", "sound: %s plays through this machine's %s, the others into WAV files.", livePoints[0], c.Name)
 	} else {
@@ -182,6 +182,7 @@ func runDemoAgent(ctx context.Context, std streams, args []string) int {
 	fs.StringVar(&o.DataDir, "data", "", "data folder")
 	fs.StringVar(&o.Sink, "sink", output.File, "kind of sink")
 	fs.StringVar(&o.Device, "device", "", "device of the sink")
+	o.Server = output.ServerFromEnv(os.Getenv)
 	fs.StringVar(&o.JoinLine, "join", "", "join line")
 	if _, status, done := parseFlags(fs, args); done {
 		return status
