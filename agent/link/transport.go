@@ -58,6 +58,7 @@ const (
 // complete without proof of delivery.
 type pahoTransport struct {
 	c    connect
+	conn net.Conn
 	cl   mqtt.Client
 	down chan error
 }
@@ -71,7 +72,7 @@ func dialPaho(ctx context.Context, c connect) (transport, error) {
 	// Until the session exists, the end of ctx must end the waiting too.
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	p := &pahoTransport{c: c, down: make(chan error, 1)}
+	p := &pahoTransport{c: c, conn: conn, down: make(chan error, 1)}
 	o := mqtt.NewClientOptions().
 		AddBroker("tcp://"+c.broker). // a name only: the connection exists
 		SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) { return newGuard(conn), nil }).
@@ -157,7 +158,10 @@ func (p *pahoTransport) publish(kind wire.Kind, payload []byte) error {
 
 func (p *pahoTransport) lost() <-chan error { return p.down }
 
-func (p *pahoTransport) close() { p.cl.Disconnect(uint(goodbye / time.Millisecond)) }
+func (p *pahoTransport) close() {
+	p.cl.Disconnect(uint(goodbye / time.Millisecond))
+	_ = p.conn.Close() // also when the good-bye did not get through
+}
 
 func wait(t mqtt.Token, limit time.Duration) error {
 	if !t.WaitTimeout(limit) {

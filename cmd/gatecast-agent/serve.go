@@ -10,9 +10,10 @@ import (
 	"gatecast/internal/sdnotify"
 )
 
-// gcPercent holds the heap close to what is in use. A clip of 30 s is 2.9 MB
-// decoded, which the default lets pile up to 20 MB of RSS; with 30 it is 15 MB,
-// and the collector still takes less than 1 ms of processor a second.
+// gcPercent holds the heap close to what is in use: a clip of 30 s is 2.9 MB
+// decoded. Measured on amd64 with TLS and 60 days of plan: 18 MB of RSS right
+// after a play (20 MB with the default), 14 MB when idle, and less than 1 ms
+// of processor a second.
 const gcPercent = 30
 
 // serve runs the agent until ctx ends and keeps systemd informed. A device

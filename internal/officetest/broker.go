@@ -1,10 +1,15 @@
 package officetest
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
@@ -59,6 +64,28 @@ func (o *Office) ServerTLS() *tls.Config {
 	pool := x509.NewCertPool()
 	pool.AddCert(o.ca)
 	return &tls.Config{Certificates: []tls.Certificate{o.server}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool, MinVersion: tls.VersionTLS12}
+}
+
+// ServerPEM returns the same as files: CA, certificate and key in PEM.
+func (o *Office) ServerPEM() (ca, cert, key []byte) {
+	der, err := x509.MarshalPKCS8PrivateKey(o.server.PrivateKey)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	block := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
+	return block("CERTIFICATE", o.ca.Raw), block("CERTIFICATE", o.server.Certificate[0]), block("PRIVATE KEY", der)
+}
+
+// ClientTLS returns what the office's own connection to a broker needs.
+func (o *Office) ClientTLS() *tls.Config {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(o.ca)
+	der := o.Issue(&key.PublicKey, "controller", time.Hour, x509.ExtKeyUsageClientAuth)
+	return &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MinVersion: tls.VersionTLS12}
 }
 
 // SetBroker names a broker of the test's own in enrolment answers.
