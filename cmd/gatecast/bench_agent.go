@@ -35,9 +35,10 @@ type agentFigures struct {
 // the kernel accounts to it. The sound goes into a file in memory, so that
 // only the agent's own writes count.
 func runBenchAgent(ctx context.Context, std streams, args []string) int {
-	fs := newFlags(std, "gatecast bench agent [--idle 60s] [--plays 10] [--json]")
+	fs := newFlags(std, "gatecast bench agent [--agent bin/gatecast-agent] [--idle 60s] [--plays 10] [--json]")
 	idle := fs.Duration("idle", time.Minute, "空闲观察时间 · how long to watch it idle")
 	plays := fs.Int("plays", 10, "播放次数 · how many plays to measure")
+	program := fs.String("agent", "", "要测的 gatecast-agent；不写则测本程序里的 · gatecast-agent to measure; empty measures the agent inside this larger program")
 	asJSON := fs.Bool("json", false, "JSON")
 	if rest, status, done := parseFlags(fs, args); done || len(rest) > 0 || *plays < 1 || *idle < time.Second {
 		if !done {
@@ -46,7 +47,7 @@ func runBenchAgent(ctx context.Context, std streams, args []string) int {
 		}
 		return status
 	}
-	f, err := benchAgent(ctx, std, *idle, *plays)
+	f, err := benchAgent(ctx, std, *program, *idle, *plays)
 	if err != nil {
 		fmt.Fprintln(std.err, "gatecast bench agent:", err)
 		return exitBad
@@ -63,7 +64,7 @@ func runBenchAgent(ctx context.Context, std streams, args []string) int {
 	return exitOK
 }
 
-func benchAgent(ctx context.Context, std streams, idle time.Duration, plays int) (f agentFigures, err error) {
+func benchAgent(ctx context.Context, std streams, program string, idle time.Duration, plays int) (f agentFigures, err error) {
 	dir, err := os.MkdirTemp("", "gatecast-bench-")
 	if err != nil {
 		return f, err
@@ -74,7 +75,7 @@ func benchAgent(ctx context.Context, std streams, idle time.Duration, plays int)
 		return f, fmt.Errorf("a folder in memory is needed for the sound: %w", err)
 	}
 	defer os.RemoveAll(sound)
-	d := &demo{std: std, dir: dir, json: true, english: true, settled: make(chan fleet.Obligation, 1024)}
+	d := &demo{std: std, dir: dir, program: program, json: true, english: true, settled: make(chan fleet.Obligation, 1024)}
 	if d.office, err = d.openOffice(ctx, slog.New(slog.DiscardHandler)); err != nil {
 		return f, err
 	}

@@ -30,6 +30,8 @@ type demo struct {
 	json    bool
 	english bool
 
+	program string // gatecast-agent to start for each point; empty starts this program
+
 	office  *controller.Controller
 	live    []*livePoint
 	settled chan fleet.Obligation

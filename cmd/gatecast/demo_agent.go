@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
@@ -29,19 +30,22 @@ type child struct {
 	err  error         // how; read after done
 }
 
-// startChild starts this program again as an agent, in a process group of its
+// startChild starts program, or this program again, as an agent, in a process group of its
 // own so that Ctrl-C at the terminal reaches the demo alone, which stops its
 // agents in order.
-func startChild(dir string, args ...string) (*child, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("finding this program: %w", err)
+func startChild(program, dir string, args ...string) (*child, error) {
+	if program == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("finding this program: %w", err)
+		}
+		program = self
 	}
 	log, err := os.OpenFile(filepath.Join(dir, "agent.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening log of agent: %w", err)
 	}
-	c := &child{cmd: exec.Command(self, args...), log: log, done: make(chan struct{})}
+	c := &child{cmd: exec.Command(program, args...), log: log, done: make(chan struct{})}
 	c.cmd.Stdout, c.cmd.Stderr = log, log
 	c.cmd.SysProcAttr = ownGroup()
 	started := make(chan error)
@@ -117,16 +121,27 @@ func (d *demo) startAgent(ctx context.Context, code, kind, device string) error 
 		return fmt.Errorf("creating folder of agent: %w", err)
 	}
 	args := []string{"demo-agent", "--data", dir, "--sink", kind, "--device", device}
+	if d.program != "" {
+		config := filepath.Join(dir, "agent.yaml") // a new device looks nowhere else for a join line
+		if err := os.WriteFile(config, nil, 0o600); err != nil {
+			return fmt.Errorf("writing configuration of agent: %w", err)
+		}
+		args = []string{"run", "--config", config, "--data", dir, "--sink", kind, "--device", device, "--report-jitter", "0s"}
+	}
 	if _, err := d.office.Store.DeviceOfPoint(ctx, pt.ID); fleet.CodeOf(err) == fleet.NotFound {
 		line, err := d.office.JoinCode(ctx, pt.ID, "demo")
 		if err != nil {
 			return err
 		}
-		args = append(args, "--join", line)
+		if d.program == "" {
+			args = append(args, "--join", line)
+		} else if out, err := exec.CommandContext(ctx, d.program, append([]string{"join", "--data", dir}, strings.Fields(line)[2:]...)...).CombinedOutput(); err != nil {
+			return fmt.Errorf("enrolling %s: %w: %s", code, err, out)
+		}
 	} else if err != nil {
 		return err
 	}
-	agent, err := startChild(dir, args...)
+	agent, err := startChild(d.program, dir, args...)
 	if err != nil {
 		return err
 	}
