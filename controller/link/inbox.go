@@ -1,6 +1,7 @@
 package link
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"sync/atomic"
@@ -15,8 +16,9 @@ const (
 	boxSize  = 64        // messages of one device; a healthy one has at most 4 batches in flight
 	maxBytes = 256 << 20 // of all devices
 	// maxWorkers is how many devices are served at once. Nearly all of them
-	// wait for the same commit, which is what makes commits large.
-	maxWorkers = 2048
+	// wait for the same commit, which is what makes commits large; with more,
+	// the writer would wait for a processor behind those that parse.
+	maxWorkers = 512
 )
 
 // message is one message of a device.
@@ -31,6 +33,7 @@ type box struct {
 
 	mu      sync.Mutex
 	queue   []message
+	serving []message // with a worker
 	busy    bool      // waits for a worker or has one
 	heard   time.Time // last message of any kind
 	offered string    // hash of the plan offered last
@@ -44,7 +47,7 @@ type box struct {
 type inbox struct {
 	handle func(b *box, queue []message)
 
-	dropped, waiting, bytes atomic.Int64
+	dropped, repeated, waiting, bytes atomic.Int64
 
 	mu      sync.Mutex
 	boxes   map[wire.DeviceID]*box
@@ -91,11 +94,34 @@ func (in *inbox) heardAt(id wire.DeviceID) time.Time {
 	return b.heard
 }
 
+// holds reports whether the same records wait in b already. A device that is
+// not answered in time sends again; under load that must not make more work.
+// b.mu is held.
+func (b *box) holds(m message) bool {
+	if m.kind != wire.KindRecords {
+		return false
+	}
+	for _, list := range [][]message{b.queue, b.serving} {
+		for _, q := range list {
+			if q.kind == m.kind && bytes.Equal(q.payload, m.payload) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // put queues m, or drops and counts it. It never blocks.
 func (in *inbox) put(id wire.DeviceID, m message, now time.Time) {
 	b := in.box(id)
 	size := int64(len(m.payload))
 	b.mu.Lock()
+	b.heard = now
+	if b.holds(m) {
+		b.mu.Unlock()
+		in.repeated.Add(1)
+		return
+	}
 	if len(b.queue) >= boxSize || in.bytes.Load()+size > maxBytes {
 		b.mu.Unlock()
 		in.dropped.Add(1)
@@ -103,21 +129,21 @@ func (in *inbox) put(id wire.DeviceID, m message, now time.Time) {
 	}
 	in.bytes.Add(size)
 	in.waiting.Add(1)
-	b.heard = now
 	b.queue = append(b.queue, m)
 	wake := !b.busy
 	b.busy = true
 	b.mu.Unlock()
 	if wake {
-		in.schedule(b)
+		in.schedule(b, false)
 	}
 }
 
-// schedule gives b to a worker.
-func (in *inbox) schedule(b *box) {
+// schedule gives b to a worker. After close only boxes that have one already
+// come back.
+func (in *inbox) schedule(b *box, again bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.closed {
+	if in.closed && !again {
 		return
 	}
 	in.ready = append(in.ready, b)
@@ -151,7 +177,7 @@ func (in *inbox) work() {
 func (in *inbox) serve(b *box) {
 	b.mu.Lock()
 	queue := b.queue
-	b.queue = nil
+	b.queue, b.serving = nil, queue
 	b.mu.Unlock()
 	in.handle(b, queue)
 	size := int64(0)
@@ -161,11 +187,12 @@ func (in *inbox) serve(b *box) {
 	in.bytes.Add(-size)
 	in.waiting.Add(-int64(len(queue)))
 	b.mu.Lock()
+	b.serving = nil
 	again := len(b.queue) > 0
 	b.busy = again
 	b.mu.Unlock()
 	if again {
-		in.schedule(b)
+		in.schedule(b, true)
 	}
 }
 

@@ -230,6 +230,7 @@ type counters struct {
 type Stats struct {
 	Messages int64 // heard
 	Dropped  int64 // found a queue full
+	Repeated int64 // records that were sent again while the first copy still waited
 	Refused  int64 // unreadable, retained, or of a device that may not be heard
 	Records  int64 // received; one that came twice counts twice
 	Fresh    int64 // records that were new
@@ -243,7 +244,7 @@ type Stats struct {
 func (l *Link) Stats() Stats {
 	s := &l.stats
 	return Stats{
-		Messages: s.messages.Load(), Dropped: l.inbox.dropped.Load(), Refused: s.refused.Load(),
+		Messages: s.messages.Load(), Dropped: l.inbox.dropped.Load(), Repeated: l.inbox.repeated.Load(), Refused: s.refused.Load(),
 		Records: s.records.Load(), Fresh: s.fresh.Load(), Acks: s.acks.Load(), Offers: s.offers.Load(),
 		Broken: s.broken.Load(), Waiting: int(l.inbox.waiting.Load()),
 	}
