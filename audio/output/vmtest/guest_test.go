@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -22,9 +23,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getpid() == 1 {
+	switch {
+	case os.Getpid() == 1:
 		guest()
 		return
+	case os.Args[0] == spinner:
+		for {
+		}
 	}
 	os.Exit(m.Run())
 }
@@ -87,11 +92,34 @@ func guestHDA(c alsa.Card) {
 		late = append(late, o.Late)
 	}
 	tell("hda-starts", late)
+	tell("hda-starts-loaded", startsUnderLoad(c))
 	go func() {
 		<-time.After(lead + time.Second)
 		alsa.MuteMixer(c.Index)
 	}()
 	tell("hda-muted-midway", play(c, output.Options{}, plainSource(swish(3, 48000, 2, 3*time.Second)), time.Minute))
+}
+
+// spinner is the name under which init runs itself to load the processor.
+const spinner = "spinner"
+
+// startsUnderLoad returns the start errors of plays beside two busy processes.
+func startsUnderLoad(c alsa.Card) (late []time.Duration) {
+	for range 2 {
+		busy := exec.Cmd{Path: "/init", Args: []string{spinner}}
+		if err := busy.Start(); err != nil {
+			fmt.Println("loading the processor:", err)
+			return nil
+		}
+		defer func() {
+			_ = busy.Process.Kill()
+			_ = busy.Wait()
+		}()
+	}
+	for range 5 {
+		late = append(late, play(c, output.Options{}, plainSource(swish(9, 48000, 2, 150*time.Millisecond)), time.Minute).Late)
+	}
+	return late
 }
 
 // guestUSB runs the plays on the card that gets unplugged.
