@@ -47,6 +47,7 @@ type Accounts interface {
 	User(ctx context.Context, id fleet.UserID) (fleet.User, error)
 	UserByLogin(ctx context.Context, login string) (fleet.User, error)
 	SaveUser(ctx context.Context, u fleet.User) (fleet.UserID, error)
+	DeleteSessions(ctx context.Context, user fleet.UserID) error
 }
 
 // Sessions keeps sessions by the hash of their token. A missing one yields an
@@ -56,7 +57,7 @@ type Sessions interface {
 	SessionByHash(ctx context.Context, hash string) (fleet.Session, error)
 	TouchSession(ctx context.Context, hash string, seen, expires time.Time) error
 	DeleteSession(ctx context.Context, hash string) error
-	DeleteSessions(ctx context.Context, user fleet.UserID) error
+	DeleteExpiredSessions(ctx context.Context, now time.Time) error
 }
 
 // Logins lets users in and knows them again. Use New.
@@ -149,6 +150,9 @@ func (l *Logins) start(ctx context.Context, id fleet.UserID, v Visitor) (string,
 	_, _ = rand.Read(raw[:]) // never fails
 	token := base64.RawURLEncoding.EncodeToString(raw[:])
 	now := l.now()
+	if err := l.sessions.DeleteExpiredSessions(ctx, now); err != nil {
+		return "", fmt.Errorf("clearing old sessions: %w", err)
+	}
 	agent := v.Agent
 	if len(agent) > 200 {
 		agent = strings.ToValidUTF8(agent[:200], "")
@@ -250,7 +254,7 @@ func (l *Logins) ChangePassword(ctx context.Context, user fleet.User, old, new s
 	if _, err := l.accounts.SaveUser(ctx, user); err != nil {
 		return "", fmt.Errorf("saving password: %w", err)
 	}
-	if err := l.sessions.DeleteSessions(ctx, user.ID); err != nil {
+	if err := l.accounts.DeleteSessions(ctx, user.ID); err != nil {
 		return "", fmt.Errorf("ending sessions of user: %w", err)
 	}
 	v.Old = ""

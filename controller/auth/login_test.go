@@ -141,6 +141,12 @@ func TestSessionEndsAfterADayOfUse(t *testing.T) {
 	if _, err := o.Resume(t.Context(), token); !errors.Is(err, ErrNoSession) {
 		t.Errorf("a session in use outlived %v: %v", Longest, err)
 	}
+	if _, err := o.try(t, "zhanggong", testPassword, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.store.SessionByHash(t.Context(), tokenHash(token)); fleet.CodeOf(err) != fleet.NotFound {
+		t.Errorf("the next login left the dead session in the store: %v", err)
+	}
 }
 
 func TestFiveFailuresPauseTheAccountAtThatAddress(t *testing.T) {

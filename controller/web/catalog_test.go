@@ -206,7 +206,7 @@ func TestEveryTextIsInTheCatalogAndUsed(t *testing.T) {
 }
 
 // spoken are the attributes that people see or hear.
-var spoken = map[string]bool{"title": true, "aria-label": true, "placeholder": true, "alt": true, "data-toast": true, "data-copy": true, "data-undo": true}
+var spoken = map[string]bool{"title": true, "aria-label": true, "placeholder": true, "alt": true, "data-toast": true, "data-copy": true, "data-undo": true, "data-gone": true}
 
 var action = regexp.MustCompile(`(?s)\{\{.*?\}\}`)
 

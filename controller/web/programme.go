@@ -209,7 +209,7 @@ func (l *lang) fillPreview(pv *previewView, slots []schedules.Slot, from schedul
 
 func (l *lang) previewSlot(s schedules.Slot, titles map[string]string) previewSlot {
 	out := previewSlot{Name: s.Name, Window: l.Clock(s.Start) + "–" + l.Clock(s.End), Plays: s.Count, Every: l.Span(s.Every)}
-	for i, ref := range s.Clips {
+	for i, ref := range s.Clips[:min(len(s.Clips), s.Count)] { // the others have no turn
 		if i > 0 {
 			out.Clips += l.T("list")
 		}

@@ -1,13 +1,19 @@
 package web
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"gatecast/controller/fleet"
+	"gatecast/internal/wire"
 )
 
 // routeTable is every route and who may use it: a for admin, c for clerk, i
@@ -21,7 +27,8 @@ var routeTable = []struct{ method, path, who string }{
 	{"GET", "/programmes", "aci"}, {"GET", "/programmes/1", "aci"}, {"GET", "/programmes/1/yaml", "aci"}, {"POST", "/programmes", "ac"},
 	{"GET", "/programmes/1/activate", "ac"}, {"POST", "/programmes/1/activate", "ac"},
 	{"GET", "/compliance", "aci"},
-	{"GET", "/nowhere", "aci"},
+	{"GET", "/nowhere", "aci"}, {"POST", "/login", "*"},
+	{"POST", "/logout", "aci"}, // last: it ends the session that the others need
 }
 
 func TestPermissions(t *testing.T) {
@@ -59,6 +66,31 @@ func TestPermissions(t *testing.T) {
 	for _, path := range []string{"/events/", "/events/points", "/events/enrol"} {
 		if body := w.client(t).get(path).Body.String(); !strings.Contains(body, "event: gone") || strings.Contains(body, "event: card") {
 			t.Errorf("GET %s without login: %q", path, body)
+		}
+	}
+}
+
+// TestRouteTableIsComplete finds routes that the matrix above forgets.
+func TestRouteTableIsComplete(t *testing.T) {
+	source, err := os.ReadFile("routes.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	routes := regexp.MustCompile(`s\.(?:public|may)\(mux,.*"(GET|POST) (/[^"]*)"|s\.page\(mux, [^"]*"(/[^"]*)"`).FindAllStringSubmatch(string(source), -1)
+	if len(routes) < 20 {
+		t.Fatalf("only %d routes found", len(routes))
+	}
+	variable := regexp.MustCompile(`\\\{\w+\\\}`)
+	for _, r := range routes {
+		method, path := r[1], r[2]
+		if r[3] != "" {
+			method, path = "GET", strings.TrimSuffix(r[3], "{$}")
+		}
+		pattern := regexp.MustCompile("^" + variable.ReplaceAllString(regexp.QuoteMeta(path), "[^/]+") + "$")
+		if !slices.ContainsFunc(routeTable, func(rt struct{ method, path, who string }) bool {
+			return rt.method == method && pattern.MatchString(rt.path)
+		}) {
+			t.Errorf("the matrix lacks %s %s", method, path)
 		}
 	}
 }
@@ -123,8 +155,46 @@ func TestHostileNamesStayText(t *testing.T) {
 	if err != nil || len(points) != 1 {
 		t.Fatalf("points %v, %v", points, err)
 	}
+	p := points[0]
+	w.enrol(t, p, "d-hostile", testNow.Add(-time.Hour))
+	state := wire.State{
+		Session: 1, Online: true, PlanVersion: 1, Output: wire.Output{Sink: hostile, Device: hostile, Mixer: hostile}, Playing: wire.PlayID(hostile),
+		Conditions: []wire.Condition{{Code: "output_fault", Severity: "bad", Detail: hostile}, {Code: hostile, Severity: "warn", Detail: hostile}},
+	}
+	if _, err := w.store.SaveHello(t.Context(), "d-hostile", wire.Hello{Session: 1, Agent: hostile, Platform: hostile, State: state}, testNow); err != nil {
+		t.Fatal(err)
+	}
+	start := testNow.Add(-10 * time.Minute)
+	slot := wire.SlotID("2026-11-23.x.evening")
+	_, err = w.store.PutObligations(t.Context(), fleet.PlanWindow{Points: []fleet.PointID{p.ID}, From: start.Add(-time.Hour), To: start.Add(time.Hour)}, []fleet.Obligation{{
+		Point: p.ID, Day: "2026-11-23", Slot: slot, Programme: "x", Version: 1, Name: hostile, DayType: hostile, Start: start, End: start.Add(time.Minute), Plays: 1,
+		Verdict: fleet.Exempt, Reason: wire.Reason(hostile), Note: hostile,
+	}}, start.Add(-time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := json.Marshal(wire.Outcome{Play: wire.PlayID(slot + "#1"), Slot: slot, Clip: hostile, Result: wire.PlayResult(hostile), Reason: wire.Reason(hostile), Detail: hostile, Sink: hostile, Device: hostile, Path: hostile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal(wire.Record{Log: "00112233445566aa", Seq: 1, Kind: wire.RecordOutcome, AtUS: wire.US(testNow), Body: body})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := w.store.AppendRecords(t.Context(), "d-hostile", "00112233445566aa", []json.RawMessage{raw}, testNow); err != nil || n != 1 {
+		t.Fatalf("AppendRecords = %d, %v", n, err)
+	}
+	if _, err := w.store.AddClip(t.Context(), fleet.Clip{SHA256: strings.Repeat("ab", 32), Name: hostile, Title: hostile, ScamType: hostile, Audience: hostile, Text: hostile, By: hostile, Rate: 24000, Frames: 24000, Uploaded: testNow}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.store.AddProgramme(t.Context(), fleet.Programme{Code: hostile, Name: hostile, YAML: []byte(hostile), State: fleet.Draft, Uploaded: testNow, By: hostile}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store.AddAudit(t.Context(), fleet.Audit{At: testNow, Who: hostile, What: hostile, Object: hostile}); err != nil {
+		t.Fatal(err)
+	}
 	c := w.as(t, "admin")
-	for _, path := range []string{"/", "/points", "/points?q=" + "%22%3E%3Cscript%3E", pointPath(points[0].ID), "/enrol", "/clips?q=%22%3E%3Cscript%3E", "/programmes", "/compliance?from=%22%3E%3Cscript%3E&slot=%22%3E%3Cscript%3E", "/login?to=%22%3E%3Cscript%3E", "/?done=%3Cscript%3E"} {
+	for _, path := range []string{"/clips/1", "/programmes/1", slotPath(p.ID, slot), "/compliance?result=all", "/", "/points", "/points?q=" + "%22%3E%3Cscript%3E", pointPath(p.ID), "/enrol", "/clips?q=%22%3E%3Cscript%3E", "/programmes", "/compliance?from=%22%3E%3Cscript%3E&slot=%22%3E%3Cscript%3E", "/login?to=%22%3E%3Cscript%3E", "/?done=%3Cscript%3E"} {
 		res := c.get(path)
 		if res.Code >= 400 {
 			t.Errorf("GET %s = %d", path, res.Code)

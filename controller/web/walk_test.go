@@ -10,6 +10,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"gatecast/audio/clips"
+	"gatecast/controller/auth"
 	"gatecast/controller/fleet"
 	"gatecast/internal/wire"
 )
@@ -181,4 +182,21 @@ func TestPagesInTheDarkAndOnPaper(t *testing.T) {
 		}
 		b.shot(page.name + "-print")
 	}
+}
+
+func TestTypingOutlivesTheSession(t *testing.T) {
+	w := newWorld(t)
+	b := newBrowser(t, w)
+	b.login("clerk")
+	b.run(chromedp.Navigate(b.url+"/programmes"), chromedp.SetValue(chromedp.CSS("#py"), "id: half-written"))
+	b.until(`!!document.body.dataset.events`)
+	w.setNow(testNow.Add(auth.Idle))
+	w.hub.Publish(fleet.Event{Kind: fleet.EventPlan})
+	b.until(`document.getElementById('toasts').innerText.includes('登录已到期')`)
+	if got := ask[string](b, `document.getElementById('py').value`); got != "id: half-written" {
+		t.Errorf("what was typed is now %q", got)
+	}
+	b.run(chromedp.Navigate(b.url + "/points")) // a page without input goes to the login by itself
+	b.until(`location.pathname === '/login' && location.search.includes('points')`)
+	b.quiet("end of the session")
 }

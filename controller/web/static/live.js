@@ -34,20 +34,33 @@
     if (caret && 'value' in again) { again.value = caret[0]; try { again.setSelectionRange(caret[1], caret[2]); } catch (e) { /* not a text field */ } }
   }
 
-  var url = document.body.dataset.events;
-  if (url && window.EventSource) {
+  var url = document.body.dataset.events, source = null;
+  function listen() {
     var have = $$('[data-live]').map(function (b) { return b.dataset.live + '.' + b.dataset.hash; }).join(',');
-    if (have) {
-      var source = new EventSource(url + (url.indexOf('?') < 0 ? '?' : '&') + 'have=' + encodeURIComponent(have));
-      source.addEventListener('card', function (e) {
-        var c = JSON.parse(e.data), box = document.querySelector('[data-live="' + c.id + '"]');
-        if (!box || box.dataset.hash === c.hash) return;
-        box.dataset.hash = c.hash;
-        swap(box, c.html);
-      });
-      source.addEventListener('gone', function () { source.close(); location.reload(); });
-      window.addEventListener('pagehide', function () { source.close(); });
-    }
+    if (!have || source) return;
+    source = new EventSource(url + (url.indexOf('?') < 0 ? '?' : '&') + 'have=' + encodeURIComponent(have));
+    source.addEventListener('card', function (e) {
+      var c = JSON.parse(e.data), box = document.querySelector('[data-live="' + c.id + '"]');
+      if (!box || box.dataset.hash === c.hash) return;
+      box.dataset.hash = c.hash;
+      swap(box, c.html);
+    });
+    source.addEventListener('gone', function () {
+      hush();
+      url = '';
+      if (!$$('input:not([type=hidden]), textarea').some(function (f) { return f.value !== f.defaultValue; })) { location.reload(); return; }
+      var t = document.createElement('div');                 // what was typed must not be lost
+      t.className = 'toast'; t.textContent = document.body.dataset.gone;
+      document.getElementById('toasts').appendChild(t);
+    });
+  }
+  function hush() { if (source) source.close(); source = null; }
+  if (url && window.EventSource) {
+    listen();
+    // A browser allows six connections to a host without HTTP/2: tabs nobody looks at give theirs back.
+    document.addEventListener('visibilitychange', function () { if (document.hidden) hush(); else if (url) listen(); });
+    window.addEventListener('pagehide', hush);
+    window.addEventListener('pageshow', function (e) { if (e.persisted && url) listen(); });
   }
 
   // Files dropped on an upload area go into its field, so the form sends them as if they had been chosen.
