@@ -55,7 +55,7 @@ type keeper struct {
 	l       *Link
 	pause   backoff         // between tries to fetch
 	wait    time.Duration   // before the clips of the plan just taken are fetched
-	retry   *wire.PlanOffer // an offer whose documents could not be fetched yet
+	retry   *wire.PlanOffer // an offer whose documents could not be fetched or stored yet
 	refused string          // hash of the plan refused last, recorded once
 }
 
@@ -80,7 +80,7 @@ func (k *keeper) step(ctx context.Context) time.Duration {
 		k.pause.reset()
 		k.changed()
 	}
-	if !errors.Is(err, syscall.ENOSPC) {
+	if !diskFull(err) {
 		k.l.o.Faults.Clear(condition.DiskFull)
 	}
 	switch {
@@ -89,7 +89,7 @@ func (k *keeper) step(ctx context.Context) time.Duration {
 	case errors.Is(err, errNewer):
 		return idle // taking the offer sets the timer
 	}
-	if errors.Is(err, syscall.ENOSPC) {
+	if diskFull(err) {
 		k.l.o.Faults.Set(condition.DiskFull, "")
 	}
 	return k.later(err)
@@ -98,11 +98,22 @@ func (k *keeper) step(ctx context.Context) time.Duration {
 // errNewer says that fetching was interrupted by a newer offer.
 var errNewer = errors.New("a newer plan was offered")
 
+// roomAgain bounds the pause while the disk is full: whoever makes room on it
+// stands there and wants to see that it helped.
+const roomAgain = time.Minute
+
+func diskFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
 // later returns the pause after err.
 func (k *keeper) later(err error) time.Duration {
 	wait := k.pause.next()
 	if busy, ok := errors.AsType[*BusyError](err); ok {
 		wait = busy.After + within(busy.After/2)
+	}
+	if diskFull(err) {
+		wait = min(wait, roomAgain)
 	}
 	k.l.log.Info("fetching interrupted", "err", err, "retry_in", wait.Round(time.Millisecond))
 	return wait
@@ -173,6 +184,11 @@ func (k *keeper) take(ctx context.Context, offer wire.PlanOffer) bool {
 		return true
 	}
 	p, err := k.l.o.Plans.Accept(plan, manifest, k.l.trustedUS())
+	if diskFull(err) { // nothing is wrong with the plan
+		k.l.o.Faults.Set(condition.DiskFull, "")
+		k.retry, k.wait = &offer, k.later(err)
+		return true
+	}
 	body := wire.PlanTaken{Version: offer.Version, SHA256: offer.Plan.SHA256}
 	if err != nil {
 		k.l.o.Faults.Set(condition.PlanRefused, err.Error())
@@ -185,6 +201,7 @@ func (k *keeper) take(ctx context.Context, offer wire.PlanOffer) bool {
 		k.refused, body.Version = "", p.Version
 		k.l.o.Clock.RaiseFloor(wire.FromUS(p.IssuedUS))
 		k.l.o.Faults.Clear(condition.PlanRefused)
+		k.l.o.Faults.Clear(condition.DiskFull) // the clips may find it full again
 		k.l.log.Info("plan accepted", "version", p.Version, "slots", len(p.Slots), "clips", len(p.Clips))
 	}
 	if _, jerr := k.l.o.Journal.Append(wire.RecordPlan, k.l.o.Clock.Now(), body); jerr != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io/fs"
 	"net/http"
 	"slices"
 	"strings"
@@ -103,6 +105,36 @@ func TestRefusedOfferIsRecordedOnceAndKeepsTheOldPlan(t *testing.T) {
 		p.send(t, wire.KindPlan, offerOf(t, 9, time.Time{}))
 		if _, ok := w.faults[condition.PlanRefused]; ok || w.plan.Version != 9 {
 			t.Errorf("after a good plan %d: faults %v", w.plan.Version, w.faults)
+		}
+	})
+}
+
+func TestPlanIsStoredOnceTheDiskHasRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		_, conns, stop := start(t, w, nil, nil)
+		defer stop()
+		p := conns()[0]
+		p.send(t, wire.KindPlan, offerOf(t, 7, time.Time{}))
+		w.mu.Lock()
+		w.refuse = fmt.Errorf("storing plan: %w", &fs.PathError{Op: "write", Path: "accepted", Err: syscall.ENOSPC})
+		w.mu.Unlock()
+		p.send(t, wire.KindPlan, offerOf(t, 8, time.Time{}))
+		time.Sleep(20 * time.Minute)
+		synctest.Wait()
+		if _, full := w.fault(condition.DiskFull); !full || w.plan.Version != 7 {
+			t.Errorf("full disk: plan %d in force, faults %v", w.plan.Version, w.faults)
+		}
+		w.mu.Lock()
+		w.refuse = nil
+		w.mu.Unlock()
+		time.Sleep(roomAgain)
+		synctest.Wait()
+		if w.plan.Version != 8 || len(w.faults) != 0 {
+			t.Errorf("with room again: plan %d in force, faults %v", w.plan.Version, w.faults)
+		}
+		if got := w.kinds(wire.RecordPlan); len(got) != 2 || got[1].Version != 8 || got[1].Refused != "" {
+			t.Errorf("records %+v, want two plans taken and none refused", got)
 		}
 	})
 }
