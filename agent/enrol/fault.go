@@ -90,9 +90,9 @@ type text struct{ zh, en string }
 
 // texts holds each sentence once per language; the operand is Subject.
 var texts = map[Code]text{
-	UnknownCode: {"没有“%s”这个入网码，请核对后重新输入，或在后台重新生成。", "There is no join code %q: check it, or make a new one in the office."},
-	UsedCode:    {"入网码“%s”已被另一台设备使用，请在后台为这个点位重新生成。", "Join code %q was used by another device: make a new one for this point in the office."},
-	ExpiredCode: {"入网码“%s”已过期，请在后台重新生成。", "Join code %q has expired: make a new one in the office."},
+	UnknownCode: {"没有“%s”这个接入码，请核对后重新输入，或在后台重新生成。", "There is no join code %q: check it, or make a new one in the office."},
+	UsedCode:    {"接入码“%s”已被另一台设备使用，请在后台为这个点位重新生成。", "Join code %q was used by another device: make a new one for this point in the office."},
+	ExpiredCode: {"接入码“%s”已过期，请在后台重新生成。", "Join code %q has expired: make a new one in the office."},
 	BadRequest:  {"控制中心“%s”不接受本机的入网请求，请把设备程序和控制中心升级到同一版本。", "The controller at %q did not accept the request: bring this program and the controller to the same version."},
 	Unavailable: {"控制中心“%s”暂时不能办理入网，请稍后再试。", "The controller at %q cannot enrol devices right now: try again later."},
 	BadLine:     {"入网命令有误（%s），请从后台完整复制整行后重试。", "The join line is wrong (%s): copy the whole line from the office again."},
@@ -100,7 +100,7 @@ var texts = map[Code]text{
 	NoRoot:      {"“%s”上的服务不是门播控制中心，请核对地址和端口。", "What answers at %q is not a Gatecast controller: check the address and the port."},
 	WrongRoot:   {"“%s”不是发出这条入网命令的控制中心（指纹不符），请从后台重新复制整行。", "%q is not the controller this join line came from (its fingerprint differs): copy the line again."},
 	Impostor:    {"“%s”出示的证书不属于这个控制中心，本机拒绝连接，请检查网络中是否有代理或冒充的设备。", "The certificate shown at %q is not of this controller; the device refused it: look for a proxy or an impostor in the network."},
-	BadAnswer:   {"控制中心“%s”发回的证书与本机不符，请在后台重新生成入网码再试。", "The certificate that the controller at %q sent does not fit this device: make a new join code and try again."},
+	BadAnswer:   {"控制中心“%s”发回的证书与本机不符，请在后台重新生成接入码再试。", "The certificate that the controller at %q sent does not fit this device: make a new join code and try again."},
 	BadDisk:     {"无法读写“%s”，请检查磁盘空间、权限和存储卡。", "Cannot read or write %q: check the free space, the permissions and the memory card."},
 	OtherHome:   {"本机已在控制中心“%s”入网；要换到另一个控制中心，请先清空设备数据目录。", "This device already belongs to the controller at %q: to move it, empty its data folder first."},
 }

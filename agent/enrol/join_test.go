@@ -168,7 +168,7 @@ func TestJoinRefusals(t *testing.T) {
 		zh, en  string
 		keepOut bool
 	}{
-		"unknown_code": {setup: func(o *officetest.Office, req *Request) { req.Code = "XXXX9999" }, want: UnknownCode, zh: "没有“XXXX9999”这个入网码", en: `no join code "XXXX9999"`},
+		"unknown_code": {setup: func(o *officetest.Office, req *Request) { req.Code = "XXXX9999" }, want: UnknownCode, zh: "没有“XXXX9999”这个接入码", en: `no join code "XXXX9999"`},
 		"used_code": {setup: func(o *officetest.Office, req *Request) {
 			first := newRequest(t, o, req.Code)
 			if _, err := Join(t.Context(), first); err != nil {
@@ -182,10 +182,10 @@ func TestJoinRefusals(t *testing.T) {
 				}
 				w.Header().Set("Content-Type", "application/json; charset=utf-8")
 				w.WriteHeader(http.StatusGone)
-				_, _ = w.Write([]byte(`{"code":"expired_code","text":"这个入网码昨天过期了。","text_en":"It expired yesterday."}`))
+				_, _ = w.Write([]byte(`{"code":"expired_code","text":"这个接入码昨天过期了。","text_en":"It expired yesterday."}`))
 				return true
 			})
-		}, want: ExpiredCode, zh: "这个入网码昨天过期了。", en: "It expired yesterday."},
+		}, want: ExpiredCode, zh: "这个接入码昨天过期了。", en: "It expired yesterday."},
 		"unavailable": {setup: func(o *officetest.Office, _ *Request) {
 			o.Before(func(w http.ResponseWriter, r *http.Request) bool {
 				http.Error(w, "busy", http.StatusServiceUnavailable)

@@ -313,14 +313,14 @@ func TestJoinRefusalsHaveTheirOwnStatus(t *testing.T) {
 	o := officetest.New(t)
 	var out, errw bytes.Buffer
 	code := run([]string{"join", o.URL(), "AAAA1111", o.RootHash(), "--data", filepath.Join(t.TempDir(), "d")}, &out, &errw)
-	if code != exitRefused || !strings.Contains(errw.String(), "没有“AAAA1111”这个入网码") || !strings.Contains(errw.String(), `no join code "AAAA1111"`) {
+	if code != exitRefused || !strings.Contains(errw.String(), "没有“AAAA1111”这个接入码") || !strings.Contains(errw.String(), `no join code "AAAA1111"`) {
 		t.Errorf("join with an unknown code = %d, %q", code, errw.String())
 	}
 	errw.Reset()
 	data := filepath.Join(t.TempDir(), "d2")
 	t.Setenv("GATECAST_AGENT_JOIN_LINE", fmt.Sprintf("%s BBBB2222 %s", o.URL(), o.RootHash()))
 	code = run([]string{"run", "--data", data, "--sink", "file", "--device", data}, io.Discard, &errw)
-	if code != exitRefused || !strings.Contains(errw.String(), "没有“BBBB2222”这个入网码") {
+	if code != exitRefused || !strings.Contains(errw.String(), "没有“BBBB2222”这个接入码") {
 		t.Errorf("run with an unknown code = %d, %q", code, errw.String())
 	}
 }

@@ -274,6 +274,11 @@ func TestEnrolRefusesInWords(t *testing.T) {
 			if refusal.Text == "" || refusal.TextEN == "" || strings.Contains(refusal.Text, "\n") {
 				t.Errorf("refusal is no sentence: %+v", refusal)
 			}
+			if refusal.Code == "used_code" || refusal.Code == "expired_code" {
+				if !strings.Contains(refusal.Text, tt.req.Code) || !strings.Contains(refusal.TextEN, tt.req.Code) {
+					t.Errorf("refusal does not name %s: %+v", tt.req.Code, refusal)
+				}
+			}
 		})
 	}
 	if answer := good.join(fresh); answer.Device != good.id {

@@ -3,6 +3,7 @@ package depot
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -43,7 +44,7 @@ func (p *port) enrol(w http.ResponseWriter, r *http.Request) {
 	}
 	point, err := p.o.Store.Enrol(r.Context(), trust.HashCode(code), fleet.Device{ID: id, SPKI: spki, Hardware: hardware(req.Hardware)}, p.o.Now())
 	if err != nil {
-		p.refuseEnrolment(w, from, id, err)
+		p.refuseEnrolment(w, from, id, code, err)
 		return
 	}
 	p.tries.giveBack(from)
@@ -52,29 +53,23 @@ func (p *port) enrol(w http.ResponseWriter, r *http.Request) {
 	p.answer(w, id, point, cert)
 }
 
-func (p *port) refuseEnrolment(w http.ResponseWriter, from string, id wire.DeviceID, err error) {
-	var fe *fleet.Error
-	code := fleet.CodeOf(err)
-	status := http.StatusForbidden
-	r := wire.EnrolRefusal{}
-	switch code {
-	case fleet.NotFound:
-		r.Code = "unknown_code"
-	case fleet.Conflict:
-		r.Code = "used_code"
-	case fleet.Invalid:
-		r.Code = "expired_code"
-	case fleet.Forbidden:
-		r.Code = "revoked"
-	}
-	if r.Code == "" || !errors.As(err, &fe) {
+// refuseEnrolment says why code, normalised, did not enrol the device.
+func (p *port) refuseEnrolment(w http.ResponseWriter, from string, id wire.DeviceID, code string, err error) {
+	var told *fleet.Error
+	r, ok := codeRefusals[fleet.CodeOf(err)]
+	switch {
+	case ok:
+		shown := trust.ShowCode(code)
+		r.Text, r.TextEN = fmt.Sprintf(r.Text, shown), fmt.Sprintf(r.TextEN, shown)
+	case fleet.CodeOf(err) == fleet.Forbidden && errors.As(err, &told):
+		r = wire.EnrolRefusal{Code: "revoked", Text: told.Text, TextEN: told.TextEN}
+	default:
 		p.logger.Error("enrolling", "device", id, "from", from, "err", err)
 		busy(w)
 		return
 	}
-	r.Text, r.TextEN = fe.Text, fe.TextEN
 	p.logger.Info("enrolment refused", "device", id, "from", from, "reason", r.Code)
-	refuse(w, status, r)
+	refuse(w, http.StatusForbidden, r)
 }
 
 // renew gives a fresh certificate to a device whose key is still active, even

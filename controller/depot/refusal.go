@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"gatecast/controller/fleet"
 	"gatecast/internal/wire"
 )
 
@@ -59,6 +60,26 @@ var (
 		TextEN: "A certificate is renewed for the same key only. To change the key, enrol again with a join code.",
 	}
 )
+
+// codeRefusals are the refusals of a join code that could be read, by the code
+// of the registry's error; the operand is the join code as people write it.
+var codeRefusals = map[fleet.Code]wire.EnrolRefusal{
+	fleet.NotFound: {
+		Code:   "unknown_code",
+		Text:   "没有“%s”这个接入码。请核对后重新输入，或让办公室重新生成一个。",
+		TextEN: "There is no join code %s. Check it and enter it again, or ask the office for a new one.",
+	},
+	fleet.Conflict: {
+		Code:   "used_code",
+		Text:   "接入码“%s”已被另一台设备使用，每个接入码只能用一次。请让办公室重新生成一个。",
+		TextEN: "Join code %s was used by another device; each works once. Ask the office for a new one.",
+	},
+	fleet.Invalid: {
+		Code:   "expired_code",
+		Text:   "接入码“%s”已过期。请让办公室重新生成一个。",
+		TextEN: "Join code %s has expired. Ask the office for a new one.",
+	},
+}
 
 func refuse(w http.ResponseWriter, status int, r wire.EnrolRefusal) { writeJSON(w, status, r) }
 

@@ -26,7 +26,15 @@ func NewJoinCode() (code, hash string) {
 	for i := range b {
 		b[i] = alphabet[b[i]&31]
 	}
-	return string(b[:codeGroup]) + "-" + string(b[codeGroup:]), HashCode(string(b))
+	return ShowCode(string(b)), HashCode(string(b))
+}
+
+// ShowCode returns a normalised join code as people are shown it, ABCDE-FGHJK.
+func ShowCode(normalized string) string {
+	if len(normalized) != codeLength {
+		return normalized
+	}
+	return normalized[:codeGroup] + "-" + normalized[codeGroup:]
 }
 
 // NormalizeCode returns code as it is hashed: upper case, without spaces and
