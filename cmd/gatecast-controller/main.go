@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -25,11 +26,12 @@ import (
 	"gatecast/internal/sdnotify"
 )
 
-// Exit statuses.
+// Exit statuses. The unit file has systemd leave the service alone after
+// exitUsage: only a person can help.
 const (
 	exitOK    = 0
-	exitBad   = 1
-	exitUsage = 2
+	exitBad   = 1 // something broke; trying again may help
+	exitUsage = 2 // not understood, or a configuration that breaks a rule
 )
 
 const usageText = `用法 · usage: gatecast-controller [SUBCOMMAND] [--config FILE]
@@ -58,19 +60,19 @@ func run(args []string, out, errw io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	p := &program{out: out, err: errw}
-	fs := flag.NewFlagSet("gatecast-controller", flag.ContinueOnError)
-	fs.SetOutput(errw)
-	fs.Usage = func() { fmt.Fprint(errw, usageText) }
-	fs.StringVar(&p.file, "config", "", "configuration file")
-	dataDir := fs.String("data", "", "data folder, instead of the configuration's")
+	flags := flag.NewFlagSet("gatecast-controller", flag.ContinueOnError)
+	flags.SetOutput(errw)
+	flags.Usage = func() { fmt.Fprint(errw, usageText) }
+	flags.StringVar(&p.file, "config", "", "configuration file")
+	dataDir := flags.String("data", "", "data folder, instead of the configuration's")
 	var words []string
 	for rest := args; ; {
-		if err := fs.Parse(rest); errors.Is(err, flag.ErrHelp) {
+		if err := flags.Parse(rest); errors.Is(err, flag.ErrHelp) {
 			return exitOK
 		} else if err != nil {
 			return exitUsage
 		}
-		if rest = fs.Args(); len(rest) == 0 {
+		if rest = flags.Args(); len(rest) == 0 {
 			break
 		}
 		words, rest = append(words, rest[0]), rest[1:]
@@ -82,8 +84,7 @@ func run(args []string, out, errw io.Writer) int {
 	}
 	var err error
 	if p.cfg, err = config.Load(p.file, os.LookupEnv); err != nil {
-		fmt.Fprintln(errw, err)
-		return exitBad
+		return p.sayConfig(err)
 	}
 	if *dataDir != "" {
 		p.cfg.DataDir = *dataDir
@@ -151,6 +152,21 @@ func (p *program) say(err error) {
 		return
 	}
 	fmt.Fprintln(p.err, "gatecast-controller:", err)
+}
+
+// sayConfig tells what is wrong with the configuration and returns the status.
+func (p *program) sayConfig(err error) int {
+	var broken *configfile.Error
+	switch {
+	case errors.As(err, &broken):
+		fmt.Fprintf(p.err, "%v\n配置有误，请改正上面指出的各项。 · Correct the settings named above.\n", err)
+		return exitUsage
+	case errors.Is(err, fs.ErrNotExist):
+		fmt.Fprintf(p.err, "%s: 找不到这个配置文件，请核对路径。 · There is no such configuration file: check the path.\n", p.file)
+		return exitUsage
+	}
+	fmt.Fprintln(p.err, "gatecast-controller:", err)
+	return exitBad
 }
 
 func version() string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,8 +46,12 @@ func TestConfigDescribeCanBeChecked(t *testing.T) {
 		t.Fatal(err)
 	}
 	status, _, said := runTest(t, "--config", file, "config", "check")
-	if status != exitBad || !strings.Contains(said, file+":") || !strings.Contains(said, "mqtt_lisen: unknown key") {
+	if status != exitUsage || !strings.Contains(said, file+":") || !strings.Contains(said, "mqtt_lisen: unknown key") || !strings.Contains(said, "请改正") {
 		t.Errorf("a typo: %d, %q", status, said)
+	}
+	status, _, said = runTest(t, "--config", file+".old", "config", "check")
+	if status != exitUsage || !strings.Contains(said, file+".old: 找不到这个配置文件") {
+		t.Errorf("a missing file: %d, %q", status, said)
 	}
 }
 
@@ -86,6 +91,17 @@ func TestRegistryExampleImports(t *testing.T) {
 	}
 	if status, _, said := runTest(t, "--data", dir, "registry", "import", file); status != exitBad || !strings.Contains(said, "wroker") {
 		t.Errorf("an unknown key: %d, %q", status, said)
+	}
+}
+
+// TestUnitKnowsTheExitStatus holds the unit file to the program.
+func TestUnitKnowsTheExitStatus(t *testing.T) {
+	unit, err := os.ReadFile("../../deploy/systemd/gatecast-controller.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("\nRestartPreventExitStatus=%d\n", exitUsage); !strings.Contains(string(unit), want) {
+		t.Errorf("unit lacks %q", strings.TrimSpace(want))
 	}
 }
 

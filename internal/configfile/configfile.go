@@ -26,7 +26,7 @@ type Error struct {
 	File string // empty when the value came from the environment
 	Line int    // 0 where there is none
 	Key  string
-	Rule string
+	Rule string // English · 中文
 }
 
 // Error returns "file:line: key: rule", leaving out what is not known.
@@ -66,7 +66,7 @@ func Parse(file string, data []byte, cfg any) error {
 		return &Error{File: file, Rule: strings.TrimPrefix(err.Error(), "yaml: ")}
 	}
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return &Error{File: file, Rule: "one document only: remove what follows ---"}
+		return &Error{File: file, Rule: "one document only: remove what follows --- · 只能有一段，请去掉 --- 之后的内容"}
 	}
 	r := reader{file: file}
 	r.structure("", doc.Content[0], reflect.ValueOf(cfg).Elem())
@@ -87,7 +87,7 @@ func (r *reader) structure(at string, n *yaml.Node, v reflect.Value) {
 		return // "section:" with nothing below keeps the defaults
 	}
 	if n.Kind != yaml.MappingNode {
-		r.fail(n, at, "want key: value lines")
+		r.fail(n, at, "want key: value lines · 应写成“键: 值”")
 		return
 	}
 	fields, names := fieldsOf(v)
@@ -98,9 +98,9 @@ func (r *reader) structure(at string, n *yaml.Node, v reflect.Value) {
 		f, ok := fields[k.Value]
 		switch {
 		case !ok:
-			r.fail(k, key, "unknown key; known are %s", strings.Join(names, ", "))
+			r.fail(k, key, "unknown key; known are · 没有这个键，可用的有: %s", strings.Join(names, ", "))
 		case seen[k.Value]:
-			r.fail(k, key, "stands here twice")
+			r.fail(k, key, "stands here twice · 写了两遍，请去掉一处")
 		case isSection(f):
 			r.structure(key, val, f)
 		default:
@@ -117,29 +117,30 @@ func decode(n *yaml.Node, v reflect.Value) string {
 	if v.Type() == reflect.TypeFor[time.Duration]() {
 		d, err := time.ParseDuration(n.Value)
 		if n.Kind != yaml.ScalarNode || err != nil {
-			return fmt.Sprintf("%q is no duration such as 30s or 5m", n.Value)
+			return fmt.Sprintf("%q is no duration such as · 不是时长，写法如: 30s, 5m", n.Value)
 		}
 		v.SetInt(int64(d))
 		return ""
 	}
 	if err := n.Decode(v.Addr().Interface()); err != nil {
-		return fmt.Sprintf("%q is no %s", n.Value, kindWord(v))
+		en, zh := kindWords(v)
+		return fmt.Sprintf("%q is no %s · 这里应填%s", n.Value, en, zh)
 	}
 	return ""
 }
 
-func kindWord(v reflect.Value) string {
+func kindWords(v reflect.Value) (en, zh string) {
 	switch v.Kind() {
 	case reflect.Bool:
-		return "true or false"
+		return "true or false", " true 或 false"
 	case reflect.Int:
-		return "whole number"
+		return "whole number", "整数"
 	case reflect.Float64:
-		return "number"
+		return "number", "数字"
 	case reflect.Slice:
-		return "list of texts"
+		return "list of texts", "列表"
 	}
-	return "text"
+	return "text", "文字"
 }
 
 // Env overwrites leaves of cfg by variables named prefix_SECTION_KEY, as

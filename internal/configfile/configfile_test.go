@@ -48,15 +48,15 @@ func TestDescribeReadsBack(t *testing.T) {
 
 func TestParseNamesWhatIsWrong(t *testing.T) {
 	tests := map[string]struct{ in, want string }{
-		"unknown_key":   {"data_dirr: x\n", `x.yaml:1: data_dirr: unknown key; known are data_dir, tags, web`},
-		"nested_typo":   {"web:\n  lisen: x\n", `x.yaml:2: web.lisen: unknown key; known are listen, idle, debug, max, gain`},
-		"bad_duration":  {"web:\n  idle: soon\n", `x.yaml:2: web.idle: "soon" is no duration such as 30s or 5m`},
-		"bad_bool":      {"web:\n  debug: 7up\n", `x.yaml:2: web.debug: "7up" is no true or false`},
-		"bad_number":    {"web:\n  max: many\n", `x.yaml:2: web.max: "many" is no whole number`},
-		"twice":         {"data_dir: a\ndata_dir: b\n", `x.yaml:2: data_dir: stands here twice`},
-		"a_list":        {"- a\n", `x.yaml:1: want key: value lines`},
+		"unknown_key":   {"data_dirr: x\n", `x.yaml:1: data_dirr: unknown key; known are · 没有这个键，可用的有: data_dir, tags, web`},
+		"nested_typo":   {"web:\n  lisen: x\n", `x.yaml:2: web.lisen: unknown key; known are · 没有这个键，可用的有: listen, idle, debug, max, gain`},
+		"bad_duration":  {"web:\n  idle: soon\n", `x.yaml:2: web.idle: "soon" is no duration such as · 不是时长，写法如: 30s, 5m`},
+		"bad_bool":      {"web:\n  debug: 7up\n", `x.yaml:2: web.debug: "7up" is no true or false · 这里应填 true 或 false`},
+		"bad_number":    {"web:\n  max: many\n", `x.yaml:2: web.max: "many" is no whole number · 这里应填整数`},
+		"twice":         {"data_dir: a\ndata_dir: b\n", `x.yaml:2: data_dir: stands here twice · 写了两遍，请去掉一处`},
+		"a_list":        {"- a\n", `x.yaml:1: want key: value lines · 应写成“键: 值”`},
 		"no_yaml":       {"a: [\n", `x.yaml: line 1: did not find expected node content`},
-		"two_documents": {"data_dir: a\n---\ndata_dir: b\n", `x.yaml: one document only: remove what follows ---`},
+		"two_documents": {"data_dir: a\n---\ndata_dir: b\n", `x.yaml: one document only: remove what follows --- · 只能有一段，请去掉 --- 之后的内容`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -89,7 +89,7 @@ func TestEnvOverrides(t *testing.T) {
 	env := map[string]string{"GC_DATA_DIR": "123", "GC_WEB_IDLE": "5s", "GC_TAGS": "x, y", "GC_WEB_MAX": "many"}
 	c := defaults()
 	err := Env("GC", func(k string) (string, bool) { v, ok := env[k]; return v, ok }, &c)
-	if err == nil || err.Error() != `GC_WEB_MAX: "many" is no whole number` {
+	if err == nil || err.Error() != `GC_WEB_MAX: "many" is no whole number · 这里应填整数` {
 		t.Errorf("Env = %v", err)
 	}
 	if c.Dir != "123" || c.Web.Idle != 5*time.Second || !cmp.Equal(c.Tags, []string{"x", "y"}) || c.Web.Max != 7 {
