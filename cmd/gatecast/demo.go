@@ -94,9 +94,11 @@ func (d *demo) say(zh, en string, args ...any) {
 }
 
 func (d *demo) run(ctx context.Context, fresh bool) (err error) {
-	if err := d.folder(fresh); err != nil {
+	release, err := d.folder(fresh)
+	if err != nil {
 		return err
 	}
+	defer release()
 	begun := time.Now()
 	if d.once {
 		limited, cancel := context.WithTimeout(ctx, onceLimit)
@@ -197,8 +199,12 @@ func (d *demo) stop(ctx context.Context) error {
 	return errors.Join(append(errs, d.office.Stop(stop))...)
 }
 
-// missing says what --once still lacked when its time was over.
+// missing says what --once still lacked when its time was over. What was cut
+// short by Ctrl-C lacks nothing.
 func (d *demo) missing(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
 	if d.once && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return &fleet.Error{Code: fleet.Internal, Err: err,
 			Text:   fmt.Sprintf("%s 内没有全部播完，卡在：%v", onceLimit, err),

@@ -20,41 +20,53 @@ import (
 // marker is the file that tells a demo folder from somebody's own.
 const marker = "GATECAST-DEMO"
 
-// folder makes or empties the data folder. A folder that holds something else
-// is never touched.
-func (d *demo) folder(fresh bool) error {
+// folder makes or empties the data folder and holds it until release. A folder
+// that holds something else, or that another demo uses, is never touched.
+func (d *demo) folder(fresh bool) (release func(), err error) {
 	dir, err := filepath.Abs(d.dir)
 	if err != nil {
-		return fmt.Errorf("finding data folder: %w", err)
+		return nil, fmt.Errorf("finding data folder: %w", err)
 	}
 	d.dir = dir
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("reading data folder: %w", err)
+		return nil, fmt.Errorf("reading data folder: %w", err)
 	}
 	_, err = os.Stat(filepath.Join(dir, marker))
 	if ours := err == nil; !ours && len(entries) > 0 {
-		return &fleet.Error{Code: fleet.Conflict,
+		return nil, &fleet.Error{Code: fleet.Conflict,
 			Text:   fmt.Sprintf("%s 里有别的文件，不是演示文件夹；请用 --data 换一个文件夹", dir),
 			TextEN: fmt.Sprintf("%s holds other files and is no demo folder: choose another one with --data", dir)}
 	}
-	if fresh {
-		for _, e := range entries {
-			if e.Name() == marker {
-				continue // last, so that an interrupted clean-up can be repeated
-			}
-			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
-				return fmt.Errorf("emptying data folder: %w", err)
-			}
-		}
-	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("creating data folder: %w", err)
+		return nil, fmt.Errorf("creating data folder: %w", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, marker), []byte("gatecast demo\n"), 0o600); err != nil {
-		return fmt.Errorf("marking data folder: %w", err)
+		return nil, fmt.Errorf("marking data folder: %w", err)
 	}
-	return nil
+	lock, err := holdFile(filepath.Join(dir, marker))
+	if errors.Is(err, errHeld) {
+		return nil, &fleet.Error{Code: fleet.Conflict, Err: err,
+			Text:   fmt.Sprintf("%s 里已有一个演示在运行；请先按 Ctrl-C 停止它，或用 --data 换一个文件夹", dir),
+			TextEN: fmt.Sprintf("a demo is running in %s already: stop that one with Ctrl-C, or choose another folder with --data", dir)}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("locking data folder: %w", err)
+	}
+	release = func() { _ = lock.Close() } // nothing was written
+	if !fresh {
+		return release, nil
+	}
+	for _, e := range entries {
+		if e.Name() == marker {
+			continue // it stays, so that an interrupted clean-up can be repeated
+		}
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			release()
+			return nil, fmt.Errorf("emptying data folder: %w", err)
+		}
+	}
+	return release, nil
 }
 
 // freeAddr returns addr if it can be bound, else one on the same host with a

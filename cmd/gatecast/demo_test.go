@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -58,6 +59,51 @@ func TestDemoRefusesSomebodysFolder(t *testing.T) {
 	}
 	if b, err := os.ReadFile(mine); err != nil || string(b) != "years of work" {
 		t.Errorf("the folder was touched: %q, %v", b, err)
+	}
+}
+
+func TestDemoLeavesARunningDemoAlone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "demo")
+	first := &demo{dir: dir}
+	release, err := first.folder(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(dir, "ports")
+	if err := os.WriteFile(data, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errw bytes.Buffer
+	status := runDemo(context.Background(), streams{nil, &out, &errw}, []string{"--data", dir, "--fresh"})
+	if status != exitBad || !strings.Contains(errw.String(), dir+" 里已有一个演示在运行") {
+		t.Errorf("status %d, said %q", status, errw.String())
+	}
+	if _, err := os.Stat(data); err != nil {
+		t.Errorf("the running demo's data: %v", err)
+	}
+	release()
+	second := &demo{dir: dir}
+	if release, err = second.folder(true); err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if _, err := os.Stat(data); err == nil {
+		t.Error("--fresh kept the data of an ended demo")
+	}
+}
+
+func TestDemoInterruptedAtTheStartIsNoFault(t *testing.T) {
+	hangs := errors.New("a point is not connected yet")
+	interrupted, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	if err := (&demo{once: true}).missing(interrupted, hangs); !errors.Is(err, context.Canceled) {
+		t.Errorf("after Ctrl-C: %v", err)
+	}
+	late, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	<-late.Done()
+	if err := (&demo{once: true}).missing(late, hangs); !errors.Is(err, hangs) || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("after the time of --once: %v", err)
 	}
 }
 
