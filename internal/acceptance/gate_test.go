@@ -37,8 +37,13 @@ func newGate(t *testing.T, o *office, point string) *gate {
 // newGateOf is newGate for an agent that is started by another command line.
 func newGateOf(t *testing.T, o *office, point string, program ...string) *gate {
 	t.Helper()
-	dir := t.TempDir()
-	g := &gate{t: t, dir: filepath.Join(dir, "data"), wav: filepath.Join(dir, "wav"), program: program, log: &logbook{}}
+	return newGateIn(t, o, point, filepath.Join(t.TempDir(), "data"), program...)
+}
+
+// newGateIn is newGateOf with the data folder dir.
+func newGateIn(t *testing.T, o *office, point, dir string, program ...string) *gate {
+	t.Helper()
+	g := &gate{t: t, dir: dir, wav: filepath.Join(t.TempDir(), "wav"), program: program, log: &logbook{}}
 	showLogs(t, map[string]*logbook{"gate " + point: g.log})
 	runProgram(t, append(slices.Concat(program, []string{"join", "--data", g.dir}), strings.Fields(o.joinLine(point))...)...)
 	g.reroute(o.mqtt.addr)

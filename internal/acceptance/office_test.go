@@ -79,7 +79,13 @@ points:
 // newOffice sets an office up as the README says, starts it and logs in.
 func newOffice(t *testing.T) *office {
 	t.Helper()
-	o := &office{t: t, dir: t.TempDir(), zone: dayZone(time.Now()), log: &logbook{}}
+	return newOfficeIn(t, t.TempDir())
+}
+
+// newOfficeIn is newOffice in the folder dir, with its data in dir/data.
+func newOfficeIn(t *testing.T, dir string) *office {
+	t.Helper()
+	o := &office{t: t, dir: dir, zone: dayZone(time.Now()), log: &logbook{}}
 	o.config = filepath.Join(o.dir, "controller.yaml")
 	web, devices, mqtt := freePort(t), freePort(t), freePort(t)
 	o.web = "http://" + web

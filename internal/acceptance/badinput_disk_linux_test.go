@@ -1,0 +1,168 @@
+package acceptance
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"gatecast/agent"
+	"gatecast/controller/fleet"
+	"gatecast/internal/needtool"
+)
+
+// smallDisk mounts a file system of so many bytes at dir, which is made, and
+// returns the functions that fill it to the last byte and make room again.
+func smallDisk(t *testing.T, dir string, size int) (fill, free func()) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=0700", size)); err != nil {
+		needtool.Missing(t, fmt.Sprintf("the right to mount a small file system (%v)", err))
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_FORCE|2 /* MNT_DETACH */) })
+	ballast := filepath.Join(dir, "ballast")
+	fill = func() {
+		t.Helper()
+		f, err := os.OpenFile(ballast, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		for step := 1 << 20; step > 0; step /= 2 {
+			for err = nil; err == nil; {
+				_, err = f.Write(make([]byte, step))
+			}
+			if !errors.Is(err, syscall.ENOSPC) {
+				t.Fatal(err)
+			}
+		}
+	}
+	return fill, func() {
+		t.Helper()
+		if err := os.Remove(ballast); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// waitReady waits until the gate holds a plan with the given number of clips.
+func (g *gate) waitReady(clips int) {
+	g.t.Helper()
+	eventually(g.t, 20*time.Second, func() string {
+		out := run(g.t, "gatecast-agent", "status", "--json", "--data", g.dir)
+		var s agent.Status
+		if err := json.Unmarshal([]byte(out), &s); err != nil {
+			return err.Error()
+		}
+		if s.NextPlay == nil || s.ClipsReady != clips {
+			return "the gate is not ready: " + out
+		}
+		return ""
+	})
+}
+
+// The office's disk is full: whoever adds something is told so, the pages
+// answer, the gates play on, and their records arrive once there is room.
+func TestFullDiskAtTheOffice(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	fill, free := smallDisk(t, filepath.Join(dir, "data"), 24<<20)
+	o := newOfficeIn(t, dir)
+	clip := testClip(4 * time.Second)
+	o.addClip("ding", wavOf(clip))
+	g := newGate(t, o, "SL-01-01")
+	plan := slotsFrom(o, soon(8*time.Second), 8*time.Second, 2)
+	o.activate(plan)
+	g.waitReady(1)
+
+	fill()
+	library := o.library()
+	for lang, sentence := range map[string]string{
+		"en": "The server's disk is full. Nothing was saved and nothing was lost. Ask the administrator to free space, then upload it again.",
+		"zh": "服务器磁盘满了，存不下。素材没有保存，原有素材不受影响。请管理员清理磁盘或换大盘后再传。",
+	} {
+		status, page := o.upload("/clips?lang="+lang, "新素材.wav", wavOf(testClip(6*time.Second)), map[string]string{"name": "dong"})
+		if status != http.StatusOK {
+			t.Errorf("upload to a full disk: status %d", status)
+		}
+		says(t, text(page), "新素材.wav", strings.ReplaceAll(sentence, "'", "&#39;"))
+	}
+	o.get("/?lang=zh")
+	if after := o.library(); !slices.Equal(after, library) {
+		t.Errorf("the library was %q and is %q", library, after)
+	}
+	waitRecorded(t, g, 2, 30*time.Second)
+	big := plan + strings.Repeat("# 备注\n", 8000)
+	status, page := o.upload("/programmes", "", nil, map[string]string{"yaml": big})
+	if status != http.StatusUnprocessableEntity {
+		t.Errorf("a programme to a full disk: status %d", status)
+	}
+	says(t, text(page), "磁盘已满")
+	if !strings.Contains(page, "# 备注") {
+		t.Error("the programme is not kept in the form")
+	}
+
+	free()
+	waitReported(t, o, g, 2)
+	o.addClip("dong", wavOf(testClip(6*time.Second)))
+	g.process.stop(t, 5*time.Second)
+	books := o.books()
+	if got := verdicts(today(t, books, "SL-01-01")); !slices.Equal(got, []fleet.Verdict{fleet.Played, fleet.Played}) {
+		t.Errorf("verdicts = %v, want both played", got)
+	}
+	sameBooks(t, books, g)
+}
+
+// The gate's card is full: what it has goes on sounding and is recorded, the
+// office is told what is wrong and what to do, and once there is room the new
+// programme arrives by itself.
+func TestFullDiskAtAGate(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.addClip("ding", wavOf(testClip(4*time.Second)))
+	dir := filepath.Join(t.TempDir(), "data")
+	fill, free := smallDisk(t, dir, 8<<20)
+	g := newGateIn(t, o, "SL-01-01", dir, filepath.Join(bin, "gatecast-agent"))
+	plan := slotsFrom(o, soon(6*time.Second), 6*time.Second, 1)
+	o.activate(plan)
+	g.waitReady(1)
+
+	fill()
+	waitRecorded(t, g, 1, 20*time.Second) // without an inch of space
+	o.addClip("dong", wavOf(testClip(5*time.Second)))
+	last := slotsFrom(o, soon(14*time.Second), 8*time.Second, 1)
+	more := last[strings.Index(last, "  - {"):]
+	o.activate(plan + strings.Replace(more, "[ding]", "[dong]", 1))
+	point := regexp.MustCompile(`href="(/points/\d+)[^"]*"[^>]*>[^<]*松风苑南门`).FindStringSubmatch(o.get("/points"))
+	if point == nil {
+		t.Fatal("no such point on the page")
+	}
+	eventually(t, 20*time.Second, func() string {
+		page := text(o.get(point[1]))
+		if !strings.Contains(page, "存储已满") || !strings.Contains(page, "设备没有空间存素材或记录，请") {
+			return "the office is not told: " + page
+		}
+		return ""
+	})
+	says(t, text(o.get(point[1]+"?lang=en")), "Disk full", "No space for clips or records")
+	o.get("/?lang=zh")
+	free()
+	waitRecorded(t, g, 2, 40*time.Second)
+	waitReported(t, o, g, 2)
+	g.process.stop(t, 5*time.Second)
+	books := o.books()
+	if got := verdicts(today(t, books, "SL-01-01")); !slices.Equal(got, []fleet.Verdict{fleet.Played, fleet.Played}) {
+		t.Errorf("verdicts = %v, want both played", got)
+	}
+	sameBooks(t, books, g)
+}
