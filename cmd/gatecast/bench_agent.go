@@ -33,7 +33,8 @@ type agentFigures struct {
 
 // runBenchAgent runs one agent against a controller of its own and reads what
 // the kernel accounts to it. The sound goes into a file in memory, so that
-// only the agent's own writes count.
+// only what the agent writes to its card counts; so does its log, which a gate
+// keeps in memory too.
 func runBenchAgent(ctx context.Context, std streams, args []string) int {
 	fs := newFlags(std, "gatecast bench agent [--agent bin/gatecast-agent] [--idle 60s] [--plays 10] [--json]")
 	idle := fs.Duration("idle", time.Minute, "空闲观察时间 · how long to watch it idle")
@@ -75,7 +76,7 @@ func benchAgent(ctx context.Context, std streams, program string, idle time.Dura
 		return f, fmt.Errorf("a folder in memory is needed for the sound: %w", err)
 	}
 	defer os.RemoveAll(sound)
-	d := &demo{std: std, dir: dir, program: program, json: true, english: true, settled: make(chan fleet.Obligation, 1024)}
+	d := &demo{std: std, dir: dir, program: program, logs: sound, json: true, english: true, settled: make(chan fleet.Obligation, 1024)}
 	if d.office, err = d.openOffice(ctx, slog.New(slog.DiscardHandler)); err != nil {
 		return f, err
 	}

@@ -30,6 +30,7 @@ type demo struct {
 	json    bool
 	english bool
 
+	logs    string // folder of the agents' logs; empty puts each beside its data
 	program string // gatecast-agent to start for each point; empty starts this program
 
 	office  *controller.Controller

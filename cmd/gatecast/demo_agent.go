@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -141,7 +142,7 @@ func (d *demo) startAgent(ctx context.Context, code, kind, device string) error 
 	} else if err != nil {
 		return err
 	}
-	agent, err := startChild(d.program, dir, args...)
+	agent, err := startChild(d.program, cmp.Or(d.logs, dir), args...)
 	if err != nil {
 		return err
 	}
