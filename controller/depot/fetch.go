@@ -2,14 +2,13 @@ package depot
 
 import (
 	"bytes"
-	"encoding/json"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"time"
 
 	"gatecast/controller/fleet"
+	"gatecast/internal/seal"
 	"gatecast/internal/wire"
 )
 
@@ -60,26 +59,11 @@ func (p *port) doc(w http.ResponseWriter, r *http.Request) {
 	}
 	// A document of another device is as good as absent: nobody learns by
 	// asking what exists.
-	if h, err := header(doc); err != nil || !mayRead(h, d.ID) {
+	if h, err := seal.Peek[wire.Header](doc); err != nil || !mayRead(h, d.ID) {
 		http.NotFound(w, r)
 		return
 	}
 	p.send(w, r, sha, "application/json", bytes.NewReader(doc), int64(len(doc)))
-}
-
-// header reads the header inside an envelope of our own store.
-func header(envelope []byte) (wire.Header, error) {
-	var e struct {
-		Payload []byte `json:"payload"`
-	}
-	var h wire.Header
-	if err := json.Unmarshal(envelope, &e); err != nil {
-		return h, fmt.Errorf("parsing envelope: %w", err)
-	}
-	if err := json.Unmarshal(e.Payload, &h); err != nil {
-		return h, fmt.Errorf("parsing document header: %w", err)
-	}
-	return h, nil
 }
 
 func mayRead(h wire.Header, d wire.DeviceID) bool {

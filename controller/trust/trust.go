@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -142,15 +141,10 @@ func (a *Authority) loadRoot(envelope []byte) error {
 // OpenRoot reads a root document that is signed by a root key of its own, as
 // a device does with the first one after checking its hash.
 func OpenRoot(envelope []byte) (wire.Root, error) {
-	var claimed, r wire.Root
-	var e struct {
-		Payload []byte `json:"payload"`
-	}
-	if err := json.Unmarshal(envelope, &e); err != nil {
-		return r, fmt.Errorf("parsing envelope: %w", err)
-	}
-	if err := json.Unmarshal(e.Payload, &claimed); err != nil {
-		return r, fmt.Errorf("parsing root document: %w", err)
+	var r wire.Root
+	claimed, err := seal.Peek[wire.Root](envelope)
+	if err != nil {
+		return r, err
 	}
 	keys, err := seal.ParsePublicKeys(claimed.RootKeys)
 	if err != nil {
