@@ -178,7 +178,7 @@ func (c *Controller) openPages() (err error) {
 		return err
 	}
 	c.stack.OnStop("web port", closer(c.webL))
-	if c.logins, err = auth.New(c.Store, c.Store, time.Now); err != nil {
+	if c.logins, err = auth.New(auth.Options{Accounts: c.Store, Sessions: c.Store, Idle: c.o.Config.Web.Idle}); err != nil {
 		return err
 	}
 	zone, err := time.LoadLocation(c.o.Config.Sound.Zone)
@@ -188,7 +188,7 @@ func (c *Controller) openPages() (err error) {
 	c.pages, err = web.New(web.Options{
 		Registry: c.Store, Devices: c.Store, Ledger: c.Store, Clips: c.Store, Media: officeMedia{c}, Programmes: c.Store,
 		Planner: officePlanner{c}, JoinCodes: c.Store, Trust: officeTrust{c}, Audit: c.Store, Logins: c.logins,
-		Events: c.hub, Logger: c.part("web"), Zone: zone, Version: c.o.Version, Demo: c.o.Demo,
+		Events: c.hub, Logger: c.part("web"), Zone: zone, Name: c.o.Config.Name, Version: c.o.Version, Demo: c.o.Demo,
 	})
 	return err
 }

@@ -16,10 +16,10 @@ import (
 
 // Lifetimes of a session.
 const (
-	Idle    = 30 * time.Minute // without a request by the user
-	Longest = 12 * time.Hour   // one working day, then the password again
+	DefaultIdle = 30 * time.Minute // without a request by the user
+	Longest     = 12 * time.Hour   // one working day, then the password again
 	// touchAfter spares the database a write for every click.
-	touchAfter = time.Minute
+	touchAfter = 30 * time.Second
 	// verifyAtOnce bounds the memory that simultaneous logins take: 4 × 19 MiB.
 	verifyAtOnce = 4
 )
@@ -67,27 +67,44 @@ type Logins struct {
 	pauses   *pauses
 	slots    chan struct{} // one a running password hash
 	decoy    string        // hash to verify against when there is no such account
+	idle     time.Duration // immutable after New
 	now      func() time.Time
 }
 
-// New returns Logins on a store. now is the controller's clock; nil means
-// time.Now.
-func New(accounts Accounts, sessions Sessions, now func() time.Time) (*Logins, error) {
-	if accounts == nil || sessions == nil {
-		return nil, errors.New("auth: Accounts and Sessions are required")
+// Options of Logins. Accounts and Sessions are required.
+type Options struct {
+	Accounts Accounts
+	Sessions Sessions
+	Idle     time.Duration    // after which a session ends, 1 minute to Longest; 0 means DefaultIdle
+	Now      func() time.Time // the controller's clock; nil means time.Now
+}
+
+// New returns Logins on a store.
+func New(o Options) (*Logins, error) {
+	if o.Accounts == nil || o.Sessions == nil {
+		return nil, errors.New("auth options: Accounts and Sessions are required")
 	}
-	if now == nil {
-		now = time.Now
+	if o.Idle == 0 {
+		o.Idle = DefaultIdle
+	}
+	if o.Idle < time.Minute || o.Idle > Longest {
+		return nil, fmt.Errorf("auth options: Idle %s must be 1m to %s", o.Idle, Longest)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	decoy, err := Hash(OneTime())
 	if err != nil {
 		return nil, err
 	}
 	return &Logins{
-		accounts: accounts, sessions: sessions, now: now, decoy: decoy,
+		accounts: o.Accounts, sessions: o.Sessions, now: o.Now, idle: o.Idle, decoy: decoy,
 		pauses: newPauses(), slots: make(chan struct{}, verifyAtOnce),
 	}, nil
 }
+
+// Idle is how long a session lasts without a request by its user.
+func (l *Logins) Idle() time.Duration { return l.idle }
 
 // Visitor is where a login comes from.
 type Visitor struct {
@@ -187,7 +204,7 @@ func (l *Logins) Resume(ctx context.Context, token string) (fleet.User, error) {
 }
 
 // Look is Resume without counting as activity, for pages that refresh
-// themselves: a screen nobody touches is logged out after Idle all the same.
+// themselves: a screen nobody touches is logged out all the same.
 func (l *Logins) Look(ctx context.Context, token string) (fleet.User, error) {
 	_, user, err := l.session(ctx, token)
 	return user, err
@@ -204,7 +221,7 @@ func (l *Logins) session(ctx context.Context, token string) (fleet.Session, flee
 	if err != nil {
 		return s, fleet.User{}, fmt.Errorf("looking up session: %w", err)
 	}
-	if now := l.now(); !now.Before(s.Expires) || now.Sub(s.Seen) >= Idle {
+	if now := l.now(); !now.Before(s.Expires) || now.Sub(s.Seen) >= l.idle {
 		return s, fleet.User{}, ErrNoSession
 	}
 	user, err := l.accounts.User(ctx, s.User)

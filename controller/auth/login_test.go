@@ -36,7 +36,7 @@ func newOffice(t *testing.T) *office {
 	if _, err := db.SaveUser(t.Context(), fleet.User{Login: "zhanggong", Name: "张工", Role: fleet.Admin, Password: phc, Created: o.now}); err != nil {
 		t.Fatal(err)
 	}
-	if o.Logins, err = New(db, db, func() time.Time { return o.now }); err != nil {
+	if o.Logins, err = New(Options{Accounts: db, Sessions: db, Now: func() time.Time { return o.now }}); err != nil {
 		t.Fatal(err)
 	}
 	return o
@@ -120,6 +120,34 @@ func TestSessionEnds(t *testing.T) {
 				t.Errorf("after %v: %v, want alive %v", tt.steps, err, tt.want)
 			}
 		})
+	}
+}
+
+func TestIdleIsAnOption(t *testing.T) {
+	o := newOffice(t)
+	for _, bad := range []time.Duration{time.Second, -time.Hour, Longest + time.Second} {
+		if _, err := New(Options{Accounts: o.store, Sessions: o.store, Idle: bad}); err == nil {
+			t.Errorf("Idle %s was taken", bad)
+		}
+	}
+	if _, err := New(Options{Accounts: o.store}); err == nil {
+		t.Error("New without Sessions passed")
+	}
+	short, err := New(Options{Accounts: o.store, Sessions: o.store, Idle: time.Minute, Now: func() time.Time { return o.now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, _, err := short.Login(t.Context(), "zhanggong", testPassword, Visitor{Address: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.now = o.now.Add(59 * time.Second)
+	if _, err := short.Resume(t.Context(), token); err != nil {
+		t.Errorf("after 59 s: %v", err)
+	}
+	o.now = o.now.Add(time.Minute)
+	if _, err := short.Resume(t.Context(), token); !errors.Is(err, ErrNoSession) {
+		t.Errorf("a minute idle: %v", err)
 	}
 }
 

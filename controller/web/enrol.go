@@ -9,6 +9,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -33,6 +34,7 @@ type enrolView struct {
 	Expires          string
 	State            codeState
 	Replaces         bool // the point has a device already
+	Unreachable      bool // the URL leads a phone to itself
 }
 
 // codeState is whether a code can still be used.
@@ -156,6 +158,7 @@ func (s *Server) enrolCode(ctx context.Context, v *visit, r *http.Request) (fram
 		Expires: v.L.Stamp(c.Expires, v.Now), State: v.L.codeState(c, v.Now),
 	}
 	view.URL = s.publicURL(r) + "/j/" + url.PathEscape(view.Code)
+	view.Unreachable = loopback(view.URL)
 	view.File = "/j/" + url.PathEscape(view.Code) + "/join.txt"
 	if view.QR, err = qrCode(view.URL); err != nil {
 		return f, err
@@ -203,6 +206,16 @@ func (s *Server) publicURL(r *http.Request) string {
 		return "https://" + r.Host
 	}
 	return "http://" + r.Host
+}
+
+// loopback reports whether a URL leads only to the machine that opens it.
+func loopback(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || (ip != nil && (ip.IsLoopback() || ip.IsUnspecified()))
 }
 
 // qrCode draws text as a QR code of level M, eight pixels a module with the

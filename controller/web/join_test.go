@@ -115,3 +115,42 @@ func TestEnrolNeedsAPoint(t *testing.T) {
 		t.Errorf("points without a device are not first: %q", got[:3])
 	}
 }
+
+func TestLoopbackIsSaid(t *testing.T) {
+	for in, want := range map[string]bool{
+		"http://127.0.0.1:8080/j/x": true, "http://localhost:1/j/x": true, "https://[::1]/j/x": true, "http://0.0.0.0/": true,
+		"https://10.1.2.3/j/x": false, "https://office.example/j/x": false,
+	} {
+		if got := loopback(in); got != want {
+			t.Errorf("loopback(%q) = %v", in, got)
+		}
+	}
+	w := newWorld(t)
+	w.serve(t, func(o *Options) { o.PublicURL = "http://127.0.0.1:8080/" })
+	_, at := issue(t, w, "初夏庭南门")
+	d := w.as(t, "clerk").page(at)
+	d.has(".notice[data-tone=warn]", "手机扫这个码打不开")
+	d.has(".mono", "http://127.0.0.1:8080/j/")
+	w.serve(t, func(o *Options) { o.PublicURL = "https://gatecast.example" })
+	w.as(t, "clerk").page(at).count(".notice[data-tone=warn]", 0)
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	w := newEmptyWorld(t)
+	good := w.server.o
+	tests := map[string]func(*Options){
+		"no_registry": func(o *Options) { o.Registry = nil }, "no_ledger": func(o *Options) { o.Ledger = nil }, "no_planner": func(o *Options) { o.Planner = nil },
+		"no_media": func(o *Options) { o.Media = nil }, "no_trust": func(o *Options) { o.Trust = nil }, "no_logins": func(o *Options) { o.Logins = nil },
+		"no_zone": func(o *Options) { o.Zone = nil }, "public_path": func(o *Options) { o.PublicURL = "https://x/y" }, "public_scheme": func(o *Options) { o.PublicURL = "ftp://x" },
+		"public_host": func(o *Options) { o.PublicURL = "https://" },
+	}
+	for name, change := range tests {
+		t.Run(name, func(t *testing.T) {
+			o := good
+			change(&o)
+			if _, err := New(o); err == nil || !strings.HasPrefix(err.Error(), "web options: ") {
+				t.Errorf("New = %v", err)
+			}
+		})
+	}
+}

@@ -160,7 +160,7 @@ func TestLivePageEndsWithTheSession(t *testing.T) {
 	w := newWorld(t)
 	s, _ := w.stream(t, "inspector", "/")
 	s.next()
-	w.setNow(testNow.Add(auth.Idle)) // looking is not using: the session has run out
+	w.setNow(testNow.Add(auth.DefaultIdle)) // looking is not using: the session has run out
 	w.hub.Publish(fleet.Event{Kind: fleet.EventRecord})
 	if _, gone := s.next(); !gone {
 		t.Error("the stream outlived its session")

@@ -18,6 +18,7 @@ type loginView struct {
 	Hint   string
 	Ended  bool // came here because a session ended
 	Secure bool
+	Idle   string // how long a login lasts without a click
 }
 
 // maxForm bounds forms without files.
@@ -36,7 +37,7 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, v *visit, sta
 	if err != nil {
 		return err
 	}
-	view.Secure = secure(r)
+	view.Secure, view.Idle = secure(r), v.L.Span(s.o.Logins.Idle())
 	f.Here, f.V = "/login", view
 	return s.show(w, status, "login", f)
 }

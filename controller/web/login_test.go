@@ -73,7 +73,7 @@ func TestLoginFailuresPause(t *testing.T) {
 func TestIdleSessionGoesToLoginAndBack(t *testing.T) {
 	w := newEmptyWorld(t)
 	c := w.as(t, "admin")
-	w.setNow(testNow.Add(auth.Idle + time.Minute))
+	w.setNow(testNow.Add(auth.DefaultIdle + time.Minute))
 	res := c.get("/points?state=bare")
 	if loc := res.Header().Get("Location"); res.Code != http.StatusSeeOther || loc != "/login?to="+url.QueryEscape("/points?state=bare") {
 		t.Fatalf("idle session: %d to %q", res.Code, loc)

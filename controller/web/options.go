@@ -148,6 +148,7 @@ type Options struct {
 	Logger     *slog.Logger
 	Zone       *time.Location // of days and times on every page
 
+	Name      string           // of the office, where the registry has no subdistrict yet
 	PublicURL string           // how phones reach the pages, e.g. https://gatecast.example.org; empty means as the office did
 	Version   string           // shown at the foot of every page
 	Demo      bool             // says on every page that the data are invented
@@ -158,6 +159,8 @@ func (o *Options) validate() error {
 	switch {
 	case o.Registry == nil, o.Devices == nil, o.Ledger == nil:
 		return errors.New("web options: Registry, Devices and Ledger are required")
+	case o.Clips == nil, o.Media == nil, o.Programmes == nil, o.Planner == nil:
+		return errors.New("web options: Clips, Media, Programmes and Planner are required")
 	case o.JoinCodes == nil, o.Trust == nil, o.Audit == nil:
 		return errors.New("web options: JoinCodes, Trust and Audit are required")
 	case o.Logins == nil, o.Logger == nil, o.Zone == nil:

@@ -131,7 +131,7 @@ func (s *Server) frame(ctx context.Context, v *visit, r *http.Request, titleKey,
 		return frame{}, fmt.Errorf("reading units: %w", err)
 	}
 	f := frame{
-		L: v.L, Nav: nav, User: v.User, Site: siteName(units), Here: here(r), Now: v.Now,
+		L: v.L, Nav: nav, User: v.User, Site: s.siteName(units), Here: here(r), Now: v.Now,
 		Demo: s.o.Demo, Version: s.o.Version,
 	}
 	if titleKey != "" {
@@ -143,13 +143,13 @@ func (s *Server) frame(ctx context.Context, v *visit, r *http.Request, titleKey,
 	return f, nil
 }
 
-func siteName(units []fleet.Unit) string {
+func (s *Server) siteName(units []fleet.Unit) string {
 	for _, u := range units {
 		if u.Parent == 0 && u.Type == fleet.Subdistrict {
 			return u.Name
 		}
 	}
-	return ""
+	return s.o.Name
 }
 
 // here is the page's own path and query without what one visit added to it.

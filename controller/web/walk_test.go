@@ -190,7 +190,7 @@ func TestTypingOutlivesTheSession(t *testing.T) {
 	b.login("clerk")
 	b.run(chromedp.Navigate(b.url+"/programmes"), chromedp.SetValue(chromedp.CSS("#py"), "id: half-written"))
 	b.until(`!!document.body.dataset.events`)
-	w.setNow(testNow.Add(auth.Idle))
+	w.setNow(testNow.Add(auth.DefaultIdle))
 	w.hub.Publish(fleet.Event{Kind: fleet.EventPlan})
 	b.until(`document.getElementById('toasts').innerText.includes('登录已到期')`)
 	if got := ask[string](b, `document.getElementById('py').value`); got != "id: half-written" {

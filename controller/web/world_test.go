@@ -94,7 +94,7 @@ func (w *world) accounts(t testing.TB) {
 // serve puts pages on the store; change may alter the options.
 func (w *world) serve(t testing.TB, change func(*Options)) {
 	t.Helper()
-	logins, err := auth.New(w.store, w.store, w.now)
+	logins, err := auth.New(auth.Options{Accounts: w.store, Sessions: w.store, Now: w.now})
 	if err != nil {
 		t.Fatal(err)
 	}
