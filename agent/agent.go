@@ -43,9 +43,13 @@ import (
 // StopTimeout bounds Stop when its context has no earlier deadline.
 const StopTimeout = 3 * time.Second
 
-// stuck is how long the playout loop, which turns once a second, may stand
-// still before Alive says so: a slow card may hold an fsync for seconds.
-const stuck = 10 * time.Second
+// The playout loop turns once a second. A slow card may hold an fsync for
+// seconds; before the first turn the whole journal is read, which takes an
+// ARMv6 board a minute when it is full.
+const (
+	stuck    = 10 * time.Second
+	recovery = 5 * time.Minute
+)
 
 // App is one agent.
 type App struct {
@@ -245,10 +249,11 @@ func (a *App) Alive() error {
 	if since.IsZero() {
 		return errors.New("agent is not started")
 	}
-	if turned := a.engine.Turned(); turned.After(since) {
-		since = turned
+	limit := recovery
+	if turned := a.engine.Turned(); !turned.IsZero() {
+		since, limit = turned, stuck
 	}
-	if d := time.Since(since); d > stuck {
+	if d := time.Since(since); d > limit {
 		return fmt.Errorf("playout has not turned for %s", d.Round(time.Second))
 	}
 	return nil

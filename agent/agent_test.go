@@ -84,7 +84,7 @@ func planOf(d wire.DeviceID, version uint64, start time.Time, count int, clips .
 		FromS: start.Unix() - 60, HorizonS: start.Unix() + 60*86400, NeedLevel: wire.T1,
 		Slots: []wire.PlanSlot{{
 			ID: wire.SlotID(fmt.Sprintf("2026-11-23.demo.s%d", start.Unix())), Name: "早", StartS: start.Unix(), EndS: start.Unix() + 600,
-			EveryS: 4, Count: count, Playlist: []int{0}, GraceS: 5,
+			EveryS: 6, Count: count, Playlist: []int{0}, GraceS: 5,
 		}},
 	}
 	m := wire.Manifest{Header: wire.Header{Version: version, IssuedUS: now}, Clips: clips, Ceilings: wire.Ceilings{
@@ -95,6 +95,9 @@ func planOf(d wire.DeviceID, version uint64, start time.Time, count int, clips .
 	}
 	return p, m
 }
+
+// soon returns a start that leaves a loaded machine time to take the plan.
+func soon() time.Time { return time.Now().Add(5 * time.Second).Truncate(time.Second) }
 
 // outcomes returns the outcomes that the office has committed, by play.
 func outcomes(k officetest.Device) map[wire.PlayID]wire.Outcome {
@@ -113,8 +116,10 @@ func outcomes(k officetest.Device) map[wire.PlayID]wire.Outcome {
 // TestAgentPlaysItsPlan is the whole journey: join, time, plan, clip, sound,
 // record, ack.
 func TestAgentPlaysItsPlan(t *testing.T) {
+	t.Parallel()
 	for _, inline := range []bool{true, false} {
 		t.Run(fmt.Sprintf("inline_%v", inline), func(t *testing.T) {
+			t.Parallel()
 			o := officetest.New(t)
 			o.StartBroker("")
 			opt := newOptions(t, o)
@@ -124,20 +129,20 @@ func TestAgentPlaysItsPlan(t *testing.T) {
 			if h := k.Hellos[0]; h.Agent != "1.2.3" || h.State.Log == "" || h.State.PlanVersion != 0 {
 				t.Errorf("hello = %+v", h)
 			}
-			start := time.Now().Add(3 * time.Second).Truncate(time.Second)
-			p, m := planOf(d, 1, start, 2, clipOf(t, o, 3*time.Second))
+			clip := clipOf(t, o, 5*time.Second)
+			p, m := planOf(d, 1, soon(), 2, clip)
 			o.Send(o.Offer(p, m, inline))
 			k = o.Await(d, 10*time.Second, "plan and clips", func(k officetest.Device) bool {
 				s := k.States[len(k.States)-1]
 				return s.PlanVersion == 1 && len(s.ClipsReady) == 1 && len(s.ClipsMissing) == 0
 			})
-			k = o.Await(d, 20*time.Second, "two outcomes", func(k officetest.Device) bool { return len(outcomes(k)) == 2 })
+			k = o.Await(d, 30*time.Second, "two outcomes", func(k officetest.Device) bool { return len(outcomes(k)) == 2 })
 			for id, y := range outcomes(k) {
 				off := wire.FromUS(y.StartedUS).Sub(wire.FromUS(y.PlannedUS))
-				if y.Result != wire.PlayPlayed || !y.Demo || off.Abs() > 200*time.Millisecond || y.FramesPlayed != 72000 {
+				if y.Result != wire.PlayPlayed || !y.Demo || off.Abs() > 200*time.Millisecond || y.FramesPlayed != 120000 {
 					t.Errorf("%s: %+v, started %s off", id, y, off)
 				}
-				if fi, err := os.Stat(y.Path); err != nil || fi.Size() < 72000*2 {
+				if fi, err := os.Stat(y.Path); err != nil || fi.Size() < 120000*2 {
 					t.Errorf("%s: WAV %q: %v", id, y.Path, err)
 				}
 			}
@@ -155,26 +160,28 @@ func TestAgentPlaysItsPlan(t *testing.T) {
 // TestAgentOutlivesTheController plays with the office gone and delivers
 // every record once it is back, each exactly once.
 func TestAgentOutlivesTheController(t *testing.T) {
+	t.Parallel()
 	o := officetest.New(t)
 	addr := o.StartBroker("")
 	a := startTestAgent(t, newOptions(t, o))
 	d := a.Device()
-	start := time.Now().Add(3 * time.Second).Truncate(time.Second)
-	p, m := planOf(d, 1, start, 3, clipOf(t, o, 3*time.Second))
 	o.Await(d, 10*time.Second, "hello", func(k officetest.Device) bool { return len(k.Hellos) > 0 })
+	clip := clipOf(t, o, 5*time.Second)
+	start := soon()
+	p, m := planOf(d, 1, start, 2, clip)
 	o.Send(o.Offer(p, m, true))
 	o.Await(d, 10*time.Second, "clips", func(k officetest.Device) bool { return len(k.States[len(k.States)-1].ClipsReady) == 1 })
 	o.StopBroker()
 	if got := len(outcomes(o.Know(d))); got != 0 {
 		t.Fatalf("%d outcomes before the office went: the test is too slow", got)
 	}
-	deadline := time.After(time.Until(start) + 12*time.Second)
+	deadline := time.After(time.Until(start) + 13*time.Second)
 	<-deadline
 	if got := len(outcomes(o.Know(d))); got != 0 {
 		t.Fatalf("%d outcomes while the office was gone", got)
 	}
 	o.StartBroker(addr)
-	k := o.Await(d, 30*time.Second, "three outcomes", func(k officetest.Device) bool { return len(outcomes(k)) == 3 })
+	k := o.Await(d, 30*time.Second, "two outcomes", func(k officetest.Device) bool { return len(outcomes(k)) == 2 })
 	for id, y := range outcomes(k) {
 		if y.Result != wire.PlayPlayed {
 			t.Errorf("%s: %+v", id, y)
@@ -189,6 +196,7 @@ func TestAgentOutlivesTheController(t *testing.T) {
 }
 
 func TestAgentRestartsWhereItWas(t *testing.T) {
+	t.Parallel()
 	o := officetest.New(t)
 	o.StartBroker("")
 	opt := newOptions(t, o)
@@ -226,6 +234,7 @@ func TestAgentRestartsWhereItWas(t *testing.T) {
 }
 
 func TestCommandsReachTheSpeaker(t *testing.T) {
+	t.Parallel()
 	o := officetest.New(t)
 	o.StartBroker("")
 	opt := newOptions(t, o)
@@ -241,10 +250,10 @@ func TestCommandsReachTheSpeaker(t *testing.T) {
 		t.Errorf("WAVs after the tone: %q", wavs)
 	}
 	// A play that is on is stopped; a tone meanwhile is refused.
-	start := time.Now().Add(3 * time.Second).Truncate(time.Second)
-	p, m := planOf(d, 1, start, 1, clipOf(t, o, 20*time.Second))
+	clip := clipOf(t, o, 20*time.Second)
+	p, m := planOf(d, 1, soon(), 1, clip)
 	o.Send(o.Offer(p, m, true))
-	o.Await(d, 10*time.Second, "playing", func(k officetest.Device) bool { return k.States[len(k.States)-1].Playing != "" })
+	o.Await(d, 15*time.Second, "playing", func(k officetest.Device) bool { return k.States[len(k.States)-1].Playing != "" })
 	o.Send(o.Command(d, wire.Command{ID: "tone2", Counter: 2, Do: "test_tone"}))
 	o.Send(o.Command(d, wire.Command{ID: "stop", Counter: 3, Do: "stop"}))
 	o.Send(o.Command(d, wire.Command{ID: "old", Counter: 3, Do: "test_tone"}))
@@ -261,6 +270,7 @@ func TestCommandsReachTheSpeaker(t *testing.T) {
 }
 
 func TestLifecycle(t *testing.T) {
+	t.Parallel()
 	o := officetest.New(t)
 	o.StartBroker("")
 	opt := newOptions(t, o)
@@ -304,6 +314,7 @@ func TestLifecycle(t *testing.T) {
 // TestNewRollsBack spoils one folder at a time; each time New must release
 // what it took, so that the next one succeeds.
 func TestNewRollsBack(t *testing.T) {
+	t.Parallel()
 	o := officetest.New(t)
 	opt := newOptions(t, o)
 	if err := Enrol(t.Context(), opt); err != nil {
@@ -350,6 +361,7 @@ func TestNewRollsBack(t *testing.T) {
 }
 
 func TestRunEnrolsFromAFileAndStops(t *testing.T) {
+	t.Parallel()
 	o := officetest.New(t)
 	o.StartBroker("")
 	opt := newOptions(t, o)
@@ -374,6 +386,7 @@ func TestRunEnrolsFromAFileAndStops(t *testing.T) {
 }
 
 func TestEnrolGivesUpOnARefusalOnly(t *testing.T) {
+	t.Parallel()
 	o := officetest.New(t)
 	opt := newOptions(t, o)
 	opt.JoinLine = strings.Replace(opt.JoinLine, "CODE", "XXXX", 1)
@@ -395,6 +408,7 @@ func TestEnrolGivesUpOnARefusalOnly(t *testing.T) {
 }
 
 func TestInspectWhileRunning(t *testing.T) {
+	t.Parallel()
 	o := officetest.New(t)
 	o.StartBroker("")
 	opt := newOptions(t, o)
@@ -415,7 +429,32 @@ func TestInspectWhileRunning(t *testing.T) {
 	}
 }
 
+func TestRenewalDue(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	tests := map[string]struct {
+		now                time.Time
+		trusted, connected bool
+		want               bool
+	}{
+		"early":               {at.Add(-1), true, true, false},
+		"late":                {at, true, true, true},
+		"late_and_cut_off":    {at, true, false, true},
+		"no_time_but_a_link":  {at.Add(time.Hour), false, true, false},
+		"no_time_and_no_link": {at.Add(-time.Hour), false, false, true},
+		"early_and_no_link":   {at.Add(-time.Hour), true, false, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := renewalDue(tt.now, tt.trusted, tt.connected, at); got != tt.want {
+				t.Errorf("renewalDue = %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestOptionsAreValidated(t *testing.T) {
+	t.Parallel()
 	tests := map[string]func(*Options){
 		"DataDir":      func(o *Options) { o.DataDir = "" },
 		"Version":      func(o *Options) { o.Version = "" },

@@ -79,11 +79,9 @@ func (a *App) keepCertificate(ctx context.Context) {
 		}
 		timer.Reset(renewEvery)
 		now, trusted := a.trustedNow()
-		if trusted && now.Before(a.id.RenewAt()) || !trusted && a.link.Connected() {
+		if !renewalDue(now, trusted, a.link.Connected(), a.id.RenewAt()) {
 			continue
 		}
-		// Without the time and without a link, an expired certificate may be
-		// the very reason: the broker refuses it, and so no time comes.
 		err := a.id.Renew(ctx, a.base, a.trustedNow)
 		from, to := a.id.Validity()
 		switch {
@@ -99,6 +97,16 @@ func (a *App) keepCertificate(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// renewalDue reports whether to ask for a new certificate. Without the time
+// and without a link an expired one may be the very reason: the broker refuses
+// it, and so no time comes.
+func renewalDue(now time.Time, trusted, connected bool, at time.Time) bool {
+	if trusted {
+		return !now.Before(at)
+	}
+	return !connected
 }
 
 // shelf is the library as the link sees it.
