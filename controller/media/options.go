@@ -58,7 +58,7 @@ func (o Options) validate() error {
 	case o.TargetLUFS < -40 || o.TargetLUFS > -10:
 		return fmt.Errorf("TargetLUFS %v: must be −40 to −10", o.TargetLUFS)
 	case o.Rate < audio.MinRate || o.Rate > 48_000:
-		return fmt.Errorf("Rate %d: must be %d to 48,000", o.Rate, audio.MinRate)
+		return fmt.Errorf("delivery rate %d: must be %d to 48,000", o.Rate, audio.MinRate)
 	}
 	return nil
 }
