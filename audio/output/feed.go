@@ -27,8 +27,7 @@ type feed struct {
 }
 
 // newFeed returns a feed of src. A source at another rate than the device's, or
-// with more channels, is read into memory and converted; then a source that
-// ends early is found here, before any sound.
+// with more channels, is converted as it is read.
 func newFeed(src audio.Source, rate, channels int, enc encoding) (*feed, error) {
 	f := &feed{
 		src: src, rate: rate, channels: channels, enc: enc,
@@ -37,18 +36,11 @@ func newFeed(src audio.Source, rate, channels int, enc encoding) (*feed, error) 
 	if f.origin.Rate == rate && f.origin.Channels <= channels {
 		return f, nil
 	}
-	pcm, err := audio.Collect(src)
-	if err != nil {
-		return nil, &Fault{Code: BadSource, Err: err}
-	}
-	rendered, err := audio.Render(pcm, audio.RenderOptions{
-		Fade:   -1, // the fades are in the source
-		Format: audio.Format{Rate: rate, Channels: min(channels, f.origin.Channels)},
-	})
+	c, err := audio.Convert(src, audio.Format{Rate: rate, Channels: min(channels, f.origin.Channels)})
 	if err != nil {
 		return nil, &Fault{Code: Unsupported, Err: err}
 	}
-	f.src, f.clip = rendered, rendered.Frames()
+	f.src, f.clip = c, c.Frames()
 	return f, nil
 }
 

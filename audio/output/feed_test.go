@@ -66,11 +66,18 @@ func TestFeedConvertsTheRate(t *testing.T) {
 	}
 }
 
-func TestFeedReportsAShortSourceBeforeTheSound(t *testing.T) {
-	src := newPCMSource(chirp(24000, 1, time.Second))
-	src.claims = 30000
-	_, err := newFeed(src, 48000, 2, s16)
-	if f, ok := errors.AsType[*Fault](err); !ok || f.Code != BadSource {
-		t.Errorf("newFeed = %v, want bad_source", err)
+func TestFeedReportsAShortSource(t *testing.T) {
+	for name, rate := range map[string]int{"as_it_is": 24000, "converted": 48000} {
+		t.Run(name, func(t *testing.T) {
+			src := newPCMSource(chirp(24000, 1, time.Second))
+			src.claims = 30000
+			f, err := newFeed(src, rate, 2, s16)
+			for err == nil && !f.done() {
+				_, err = f.next(nil, 4000)
+			}
+			if f, ok := errors.AsType[*Fault](err); !ok || f.Code != BadSource {
+				t.Errorf("next = %v, want bad_source", err)
+			}
+		})
 	}
 }

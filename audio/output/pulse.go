@@ -21,8 +21,9 @@ const (
 	// pulseLead is how much of it is filled before the clip is placed; the
 	// clip's place is fixed this long before its instant, and a bit.
 	pulseLead = 250 * time.Millisecond
-	// pulseAhead is how long before a start the stream runs, silent, so that
-	// the server's latency has settled when the clip is placed.
+	// pulseAhead is how long before a start Play prepares by itself: the stream
+	// runs silent, so that the server's latency has settled when the clip is
+	// placed.
 	pulseAhead = 1200 * time.Millisecond
 )
 
@@ -49,8 +50,8 @@ func openPulse(device string, o Options) (*pulseSink, error) {
 	return &pulseSink{device: device, o: o}, nil
 }
 
-// Prepare connects, checks the sink, sets its mixer and creates a stream that
-// waits.
+// Prepare connects, checks the sink, sets its mixer and lets a stream play
+// silence until the clip.
 func (s *pulseSink) Prepare(_ context.Context, format audio.Format) error {
 	if !s.mu.TryLock() {
 		return ErrPlaying
@@ -84,7 +85,7 @@ func (s *pulseSink) prepare(format audio.Format) error {
 
 func (s *pulseSink) release() {
 	if s.st != nil {
-		s.st.conn.close()
+		s.st.close()
 		s.st = nil
 	}
 }

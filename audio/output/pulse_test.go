@@ -295,7 +295,7 @@ func TestPulseMovedIsLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer st.conn.close()
+	defer st.close()
 	st.conn.event(&movedEvent) // the server refuses to move our stream, so it is told
 	if f, ok := errors.AsType[*Fault](st.check()); !ok || f.Code != Moved {
 		t.Errorf("check = %v, want moved", st.check())

@@ -25,11 +25,9 @@ type pulsePlay struct {
 	feed   *feed
 	report *Report
 
-	sent    int64 // frames handed to the server
 	first   int64 // the clip's first frame; −1 until it is placed
-	now     position
-	broken  int  // breaks of the stream before the clip was placed
-	started bool // the clip's first frame has sounded
+	broken  int   // breaks of the stream before the clip was placed
+	started bool  // the clip's first frame has sounded
 	checked time.Time
 	grew    time.Time // when the server last played on
 	buf     []byte
@@ -40,12 +38,7 @@ func (p *pulsePlay) play(ctx context.Context, at time.Time) error {
 	if err := p.feed.prefetch(int(framesIn(pulseBuffer, p.st.rate))); err != nil {
 		return err
 	}
-	if err := p.send(); err != nil {
-		return err
-	}
-	if err := p.st.cork(false); err != nil {
-		return err
-	}
+	p.st.takeOver()
 	p.checked, p.grew = time.Now(), time.Now()
 	if err := p.follow(ctx, at); err != nil {
 		p.judge(ctx, err)
@@ -60,15 +53,18 @@ func (p *pulsePlay) play(ctx context.Context, at time.Time) error {
 // judge fills the report of a play that broke off.
 func (p *pulsePlay) judge(ctx context.Context, err error) {
 	p.count(time.Now())
-	if !p.report.StartedAt.IsZero() {
+	sounded := p.first >= 0 && !time.Now().Before(p.report.StartedAt)
+	if sounded {
 		p.report.Elapsed = time.Since(p.report.StartedAt)
+	} else {
+		p.report.StartedAt = time.Time{}
 	}
 	f, ok := errors.AsType[*Fault](err)
 	switch {
 	case !ok && context.Cause(ctx) != nil:
 		p.report.End = Cancelled
-	case p.first < 0 || time.Now().Before(p.report.StartedAt):
-		p.report.End, p.report.StartedAt, p.report.Elapsed = Refused, time.Time{}, 0
+	case !sounded:
+		p.report.End = Refused
 	default:
 		p.report.End = Lost
 		if ok && f.Code == Moved {
@@ -112,16 +108,14 @@ func (p *pulsePlay) place(at time.Time) error {
 	broken := p.st.breaks() // before asking: what comes after may touch the clip
 	for range 3 {           // the closest answer of three: an interrupted one is late
 		began := time.Now()
-		pos, err := p.st.locate()
-		if err != nil {
+		if _, err := p.st.locate(); err != nil {
 			return err
 		}
-		p.now = pos
 		if time.Since(began) < 2*time.Millisecond {
 			break
 		}
 	}
-	if p.dry() {
+	if p.st.dry() {
 		// The server drops what comes behind its reading, and tells of running
 		// dry only once: silence must catch up with it before the clip begins.
 		if time.Since(at) > patience {
@@ -129,32 +123,28 @@ func (p *pulsePlay) place(at time.Time) error {
 		}
 		return nil
 	}
-	p.first = max(p.sent, p.now.frameAt(at, p.st.rate))
+	p.first = max(p.st.sent, p.st.now.frameAt(at, p.st.rate))
 	p.broken = broken
-	p.report.StartedAt = p.now.when(p.first, p.st.rate)
+	p.report.StartedAt = p.st.now.when(p.first, p.st.rate)
 	return nil
 }
 
-// dry reports whether the server has read past all that was sent.
-func (p *pulsePlay) dry() bool { return p.now.frame > p.sent }
-
 // latency returns how far the server's own buffers are ahead of the sound.
 func (p *pulsePlay) latency() time.Duration {
-	if p.now.at.IsZero() {
+	if p.st.now.at.IsZero() {
 		return 0
 	}
-	return max(0, time.Until(p.now.when(p.sent, p.st.rate))-pulseLead)
+	return max(0, time.Until(p.st.now.when(p.st.sent, p.st.rate))-pulseLead)
 }
 
 // send writes what the server asked for: silence up to the clip, the clip,
 // silence. Before the clip has its place no more than a short lead is sent, so
 // that a play that is asked for late need not wait for a full buffer.
 func (p *pulsePlay) send() error {
-	most := math.MaxInt
 	if p.first < 0 {
-		most = int(max(0, p.now.frame+int64(framesIn(pulseLead, p.st.rate))-p.sent))
+		return p.st.silence()
 	}
-	for n := p.st.conn.take(p.feed.frameBytes(), most); n > 0; n -= pulseBlock {
+	for n := p.st.conn.take(p.feed.frameBytes(), math.MaxInt); n > 0; n -= pulseBlock {
 		if err := p.sendBlock(min(n, pulseBlock)); err != nil {
 			return err
 		}
@@ -167,10 +157,7 @@ func (p *pulsePlay) send() error {
 const pulseBlock = 2048
 
 func (p *pulsePlay) sendBlock(n int) (err error) {
-	lead := n
-	if p.first >= 0 {
-		lead = int(min(int64(n), max(0, p.first-p.sent)))
-	}
+	lead := int(min(int64(n), max(0, p.first-p.st.sent)))
 	p.buf = p.feed.silence(p.buf[:0], lead)
 	if rest := n - lead; rest > 0 {
 		if p.buf, err = p.feed.next(p.buf, rest); err != nil {
@@ -178,10 +165,9 @@ func (p *pulsePlay) sendBlock(n int) (err error) {
 		}
 		p.buf = p.feed.silence(p.buf, n-len(p.buf)/p.feed.frameBytes())
 	}
-	if err := p.st.conn.Send(p.st.index, p.buf); err != nil {
-		return &Fault{Code: Gone, Device: p.st.name, Err: err}
+	if err := p.st.send(p.buf); err != nil {
+		return err
 	}
-	p.sent += int64(n)
 	p.report.FramesWritten = p.feed.inSource(p.feed.given)
 	return nil
 }
@@ -189,16 +175,16 @@ func (p *pulsePlay) sendBlock(n int) (err error) {
 // observe looks at where the server stands. done means that the clip's last
 // frame has sounded, on the sink that it began on.
 func (p *pulsePlay) observe() (done bool, err error) {
+	was := p.st.now.frame
 	pos, err := p.st.locate()
 	if err != nil {
 		return false, err
 	}
-	if pos.frame > p.now.frame {
+	if pos.frame > was {
 		p.grew = time.Now()
 	} else if time.Since(p.grew) > patience {
 		return false, &Fault{Code: Stalled, Device: p.st.name, Err: fmt.Errorf("no frame consumed for %v", patience)}
 	}
-	p.now = pos
 	now := time.Now()
 	if p.first < 0 || !p.started && now.Before(p.report.StartedAt) {
 		return false, nil
@@ -208,7 +194,7 @@ func (p *pulsePlay) observe() (done bool, err error) {
 	}
 	last := p.first + int64(p.feed.clip)
 	p.report.Underruns = max(p.report.Underruns, p.st.breaks()-p.broken)
-	if p.report.Underruns == 0 && p.dry() && p.sent < last {
+	if p.report.Underruns == 0 && p.st.dry() && p.st.sent < last {
 		p.report.Underruns = 1
 	}
 	end := pos.when(last, p.st.rate)
@@ -229,10 +215,10 @@ func (p *pulsePlay) observe() (done bool, err error) {
 
 // count brings the frames that had sounded at t up to date.
 func (p *pulsePlay) count(t time.Time) {
-	if p.first < 0 || p.now.at.IsZero() {
+	if p.first < 0 {
 		return
 	}
 	// Never past what the server had read when it was last asked.
-	sounded := min(p.now.frameAt(t, p.st.rate), p.now.frame) - p.first
+	sounded := min(p.st.now.frameAt(t, p.st.rate), p.st.now.frame) - p.first
 	p.report.FramesPlayed = max(p.report.FramesPlayed, p.feed.inSource(audio.Frames(max(0, sounded))))
 }

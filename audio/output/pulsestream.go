@@ -1,7 +1,9 @@
 package output
 
 import (
+	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/jfreymuth/pulse/proto"
@@ -19,11 +21,16 @@ type pulseStream struct {
 	channels int
 	mixer    string
 	muted    bool
+
+	sent int64    // frames handed to the server
+	now  position // where the server stood when it was last asked
+
+	rest func() // ends the idling of a stream that waits; nil before and after
 }
 
 // newPulseStream connects, sets the sink's mixer as o asks, and creates a
-// corked stream in the sink's own rate and channels, so that the server
-// converts nothing.
+// stream in the sink's own rate and channels, so that the server converts
+// nothing. The stream plays silence until takeOver.
 func newPulseStream(device string, o Options) (_ *pulseStream, err error) {
 	c, err := dialPulse(o.Server)
 	if err != nil {
@@ -50,8 +57,78 @@ func newPulseStream(device string, o Options) (_ *pulseStream, err error) {
 	if st.mixer, st.muted = sinkMixer(info); st.muted {
 		return nil, &Fault{Code: Silenced, Device: st.name, Err: errors.New(st.mixer)}
 	}
-	return st, st.create(info)
+	if err = st.create(info); err != nil {
+		return nil, err
+	}
+	if err = st.cork(false); err != nil {
+		return nil, err
+	}
+	st.idle()
+	return st, nil
 }
+
+// idle plays silence in its own goroutine until takeOver or close, so that the
+// sink is awake and its latency known when a play begins.
+func (st *pulseStream) idle() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var worker sync.WaitGroup
+	worker.Go(func() {
+		tick := time.NewTicker(pulseTick)
+		defer tick.Stop()
+		for {
+			// What is wrong is found again, and reported, by the play.
+			if _, err := st.locate(); err != nil || st.silence() != nil {
+				return
+			}
+			select {
+			case <-tick.C:
+			case <-st.conn.wake:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	st.rest = func() {
+		cancel()
+		worker.Wait()
+	}
+}
+
+// takeOver ends the idling and leaves the running stream to the caller.
+func (st *pulseStream) takeOver() {
+	if st.rest != nil {
+		st.rest()
+		st.rest = nil
+	}
+}
+
+// close ends the idling and the connection.
+func (st *pulseStream) close() {
+	st.conn.close() // first: the idling may be waiting for an answer
+	st.takeOver()
+}
+
+// silence keeps a short lead of silence ahead of the server's reading.
+func (st *pulseStream) silence() error {
+	frame := 2 * st.channels
+	lead := int64(framesIn(pulseLead, st.rate))
+	return st.send(make([]byte, frame*st.conn.take(frame, int(max(0, st.now.frame+lead-st.sent)))))
+}
+
+// send hands whole frames to the server.
+func (st *pulseStream) send(data []byte) error {
+	if len(data) == 0 {
+		return nil
+	}
+	if err := st.conn.Send(st.index, data); err != nil {
+		return &Fault{Code: Gone, Device: st.name, Err: err}
+	}
+	st.sent += int64(len(data) / (2 * st.channels))
+	return nil
+}
+
+// dry reports whether the server had read past all that was sent.
+func (st *pulseStream) dry() bool { return st.now.frame > st.sent }
 
 func (st *pulseStream) create(info *proto.GetSinkInfoReply) error {
 	frame := uint32(2 * st.channels)
@@ -201,10 +278,11 @@ func (st *pulseStream) locate() (position, error) {
 		at = after.Add(-late)
 	}
 	latency := time.Duration(l.Latency) * time.Microsecond
-	return position{at: at.Add(latency), frame: l.ReadIndex / int64(2*st.channels)}, nil
+	st.now = position{at: at.Add(latency), frame: l.ReadIndex / int64(2*st.channels)}
+	return st.now, nil
 }
 
-// run lets the stream play, or holds it.
+// cork holds the stream, or lets it play.
 func (st *pulseStream) cork(on bool) error {
 	err := st.conn.Request(&proto.CorkPlaybackStream{StreamIndex: st.index, Corked: on}, nil)
 	if err != nil {

@@ -125,6 +125,7 @@ const (
 	mpg123At   = 150 * time.Millisecond
 	aplayAt    = 650 * time.Millisecond
 	gatecastAt = 1350 * time.Millisecond
+	playLead   = 450 * time.Millisecond // before its instant our sink is told to play
 	// block is how much the sink takes at a time, which the recording asks for:
 	// a stream that begins in the middle of one sounds from the next on. The
 	// instants are strewn over it.
@@ -140,6 +141,13 @@ func newPlayers(dir string, server *soundcheck.Server) ([]player, error) {
 		return nil, err
 	}
 	players := []player{{"gatecast", ours, gatecastAt, func(ctx context.Context, at time.Time) error {
+		// As the agent does it: the device first, the intent on disk, the play.
+		if err := k.Prepare(ctx, ours.Format); err != nil {
+			return err
+		}
+		if err := sleepUntil(ctx, at.Add(-playLead)); err != nil {
+			return err
+		}
 		r, err := k.Play(ctx, at, &source{pcm: ours})
 		if err == nil && r.End != output.Drained {
 			err = fmt.Errorf("ended as %s", r.End)
@@ -201,12 +209,8 @@ func newAPlay(dir string, server *soundcheck.Server) (player, error) {
 
 // atTheTick starts the command at the instant, as cron would if it were exact.
 func atTheTick(ctx context.Context, at time.Time, cmd *exec.Cmd) error {
-	tick := time.NewTimer(time.Until(at))
-	defer tick.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-tick.C:
+	if err := sleepUntil(ctx, at); err != nil {
+		return err
 	}
 	if err := cmd.Start(); err != nil {
 		return err
@@ -214,6 +218,17 @@ func atTheTick(ctx context.Context, at time.Time, cmd *exec.Cmd) error {
 	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
 	defer stop()
 	return cmd.Wait()
+}
+
+func sleepUntil(ctx context.Context, at time.Time) error {
+	tick := time.NewTimer(time.Until(at))
+	defer tick.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-tick.C:
+		return nil
+	}
 }
 
 // measure runs one phase and then looks its sounds up in the recording.
