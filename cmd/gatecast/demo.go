@@ -143,6 +143,7 @@ func (d *demo) openOffice(ctx context.Context, logger *slog.Logger) (*controller
 	}
 	// The demo sounds at any hour, on this machine's own speaker or in files.
 	cfg.Sound.Hours, cfg.Sound.MaxPerHour = []string{"00:00-24:00"}, 720
+	cfg.Sound.Zone = machineZone().String() // the pages show the machine's own time
 	return controller.New(ctx, controller.Options{
 		Config: cfg, Demo: true, Version: "demo", Logger: logger,
 		OnSettled: func(o fleet.Obligation) {
