@@ -4,9 +4,9 @@
 // It owns who may connect and what each connection may say and hear. Every
 // connection shows a certificate; the controller's own may use the whole
 // gatecast tree, a device publishes its four up topics and subscribes to its
-// own down topics. Nothing is kept: sessions, retained messages and whatever
-// else the engine writes lie in a folder that is emptied at every start. No
-// guarantee of the system rests on this package. A Broker is safe for
+// own down topics. Nothing is kept: sessions and retained messages live in
+// memory, and what little the engine writes lies in a folder that is emptied at
+// every start. No guarantee of the system rests on this package. A Broker is safe for
 // concurrent use and its memory is about 85 KB a connection.
 package broker
 
@@ -58,8 +58,7 @@ const (
 	maxPayload = 64 << 10         // twice wire.MaxMessage, so that an oversize message is refused by name
 	maxPending = 64 << 20         // bytes waiting for one reader; a reader above it is closed
 	maxSubs    = 16               // subscriptions
-	maxStore   = 1 << 30          // bytes of sessions and retained messages on disk
-	maxMemory  = 64 << 20         // bytes of the same in memory
+	maxStore   = 1 << 20          // bytes on disk: the engine wants a folder and some leave
 	timeoutTLS = 30 * time.Second // 10,000 handshakes at once take 10 s on two cores
 	timeoutCON = 45 * time.Second // from accept to a good CONNECT
 	startLimit = 20 * time.Second
@@ -136,7 +135,8 @@ func (b *Broker) Start() error {
 	if err := durable.MkdirAll(store, 0o700); err != nil {
 		return err
 	}
-	opts, err := b.engineOptions(store)
+	gate := &gatekeeper{b: b, token: newToken()}
+	opts, err := b.engineOptions(store, gate)
 	if err != nil {
 		return err
 	}
@@ -152,13 +152,19 @@ func (b *Broker) Start() error {
 		s.WaitForShutdown()
 		return fmt.Errorf("starting broker on %s: %s", b.o.Addr, log.reason())
 	}
+	if err := keepInMemory(s, gate.token); err != nil {
+		s.Shutdown()
+		s.WaitForShutdown()
+		return err
+	}
+	gate.open.Store(true)
 	host, _, _ := net.SplitHostPort(b.o.Addr)
 	b.server, b.addr = s, net.JoinHostPort(host, strconv.Itoa(opts.MQTT.Port))
 	b.logger.Info("broker listening", "addr", b.addr)
 	return nil
 }
 
-func (b *Broker) engineOptions(store string) (*server.Options, error) {
+func (b *Broker) engineOptions(store string, gate *gatekeeper) (*server.Options, error) {
 	// QoS 2 is written to disk before it is delivered; nobody of ours uses it,
 	// and these two switches exist only in the engine's configuration text.
 	opts := &server.Options{}
@@ -186,7 +192,7 @@ func (b *Broker) engineOptions(store string) (*server.Options, error) {
 	opts.JetStream = true
 	opts.StoreDir = store
 	opts.JetStreamMaxStore = maxStore
-	opts.JetStreamMaxMemory = maxMemory
+	opts.JetStreamMaxMemory = memoryAll
 	opts.DisableJetStreamBanner = true
 	opts.SyncInterval = time.Hour
 	opts.MaxConn = b.o.MaxConnections
@@ -194,7 +200,7 @@ func (b *Broker) engineOptions(store string) (*server.Options, error) {
 	opts.MaxPending = maxPending
 	opts.MaxSubs = maxSubs
 	opts.MaxClosedClients = 64 // the engine keeps 10,000 by default, for a page we do not have
-	opts.CustomClientAuthentication = gatekeeper{b}
+	opts.CustomClientAuthentication = gate
 	opts.MQTT.Host, opts.MQTT.Port = host, n
 	opts.MQTT.TLSConfig = b.o.TLS
 	opts.MQTT.TLSTimeout = timeoutTLS.Seconds()

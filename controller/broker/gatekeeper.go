@@ -1,10 +1,12 @@
 package broker
 
 import (
+	"crypto/subtle"
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/nats-io/nats-server/v2/server"
 
@@ -12,12 +14,19 @@ import (
 )
 
 // gatekeeper decides at CONNECT who a connection is and what it may do.
-type gatekeeper struct{ b *Broker }
+type gatekeeper struct {
+	b     *Broker
+	token string      // of this package's own connection inside the process
+	open  atomic.Bool // everything is prepared; nobody else comes in before
+}
 
-var _ server.Authentication = gatekeeper{}
+var _ server.Authentication = (*gatekeeper)(nil)
 
 // Check registers the permissions of c, or refuses it.
-func (g gatekeeper) Check(c server.ClientAuthentication) bool {
+func (g *gatekeeper) Check(c server.ClientAuthentication) bool {
+	if !g.open.Load() {
+		return subtle.ConstantTimeCompare([]byte(c.GetOpts().Token), []byte(g.token)) == 1
+	}
 	state := c.GetTLSConnectionState()
 	if state == nil || len(state.VerifiedChains) == 0 || len(state.PeerCertificates) == 0 {
 		return false
