@@ -87,8 +87,8 @@ const DefaultHorizonDays = 60
 type Planner struct {
 	o Options // immutable after New
 
-	mu       sync.Mutex               // held while planning
-	planned  map[fleet.PointID]string // digest of what was last written for a point
+	mu       sync.Mutex                // held while planning
+	planned  map[fleet.PointID]written // what this process wrote last
 	manifest manifestState
 
 	poke chan struct{}
@@ -113,7 +113,7 @@ func New(o Options) (*Planner, error) {
 	if o.Calendar == nil {
 		o.Calendar = schedules.DefaultCalendar()
 	}
-	return &Planner{o: o, planned: map[fleet.PointID]string{}, poke: make(chan struct{}, 1)}, nil
+	return &Planner{o: o, planned: map[fleet.PointID]written{}, poke: make(chan struct{}, 1)}, nil
 }
 
 // Poke asks Run for a fresh plan soon, e.g. after a device enrolled or a clip

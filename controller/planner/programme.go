@@ -213,13 +213,14 @@ func (p *Planner) Activate(ctx context.Context, id fleet.ProgrammeID, now time.T
 	if err != nil {
 		return Change{}, err
 	}
-	if _, _, err := p.compile(ctx, w, active, now); err != nil {
+	plans, sum, err := p.compile(ctx, w, active, now)
+	if err != nil {
 		return Change{}, err
 	}
 	if err := p.o.Content.ActivateProgramme(ctx, id, now); err != nil {
 		return Change{}, fmt.Errorf("activating programme %q: %w", prog.Code, err)
 	}
-	sum, err := p.replan(ctx, active, now)
+	sum, err = p.carryOut(ctx, w, plans, sum, now)
 	if err != nil {
 		p.Poke() // the programme is in force: Run goes on trying to deliver it
 		return Change{}, err

@@ -47,6 +47,13 @@ type pointPlan struct {
 	device  fleet.Device
 }
 
+// written is what a run wrote for a point.
+type written struct {
+	digest  string
+	device  wire.DeviceID
+	content [sha256.Size]byte // of the plan, without its header
+}
+
 // Replan computes what every point owes from now on and what its device should
 // play, writes both and offers changed plans. On an error nothing that was in
 // force is lost.
@@ -66,16 +73,21 @@ func (p *Planner) replan(ctx context.Context, active []fleet.Programme, now time
 	if err != nil {
 		return Summary{}, err
 	}
-	if err := p.ensureManifest(ctx, w, now); err != nil {
-		return Summary{}, err
-	}
 	plans, sum, err := p.compile(ctx, w, active, now)
 	if err != nil {
 		return Summary{}, err
 	}
+	return p.carryOut(ctx, w, plans, sum, now)
+}
+
+// carryOut writes and offers what compile computed. p.mu is held.
+func (p *Planner) carryOut(ctx context.Context, w *world, plans []pointPlan, sum Summary, now time.Time) (Summary, error) {
+	if err := p.ensureManifest(ctx, w, now); err != nil {
+		return Summary{}, err
+	}
 	changed := plans[:0]
 	for _, pp := range plans {
-		if p.planned[pp.point.ID] != pp.digest {
+		if p.planned[pp.point.ID].digest != pp.digest {
 			changed = append(changed, pp)
 		}
 	}
@@ -97,7 +109,7 @@ func (p *Planner) replan(ctx context.Context, active []fleet.Programme, now time
 		return Summary{}, err
 	}
 	for _, pp := range changed {
-		p.planned[pp.point.ID] = pp.digest
+		p.planned[pp.point.ID] = written{pp.digest, pp.device.ID, sha256.Sum256(pp.content)}
 	}
 	if len(changed) > 0 {
 		p.o.OnEvent(fleet.Event{Kind: fleet.EventPlan})
@@ -278,6 +290,9 @@ func (p *Planner) sealPlans(ctx context.Context, plans []pointPlan, now time.Tim
 func (p *Planner) sameAsWanted(ctx context.Context, pp pointPlan) (bool, error) {
 	if pp.device.WantVersion == 0 || pp.device.PlanVersion > pp.device.WantVersion {
 		return false, nil
+	}
+	if last := p.planned[pp.point.ID]; last.device == pp.device.ID {
+		return last.content == sha256.Sum256(pp.content), nil
 	}
 	doc, err := p.o.Documents.LatestDoc(ctx, pp.device.ID, wire.DocPlan)
 	if fleet.CodeOf(err) == fleet.NotFound {
