@@ -84,7 +84,8 @@ func waitRecorded(t *testing.T, g *gate, n int, limit time.Duration) {
 func waitReported(t *testing.T, o *office, g *gate, slots int) {
 	t.Helper()
 	want := fmt.Sprintf("已播 %d", slots)
-	eventually(t, 40*time.Second, func() string {
+	// After a long cut a device tries again after a minute at most.
+	eventually(t, 100*time.Second, func() string {
 		if page := text(o.get("/")); !strings.Contains(page, want) {
 			return "the overview lacks " + want + ": " + page
 		}
