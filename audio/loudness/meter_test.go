@@ -39,25 +39,25 @@ func signal(rate int, parts ...part) *audio.PCM {
 }
 
 // The minimum requirements of EBU Tech 3341 (2016), table 1, made as described
-// there.
+// there; cases 1 and 2 are shortened to 5 s.
 func TestMeasureMeetsEBUTech3341(t *testing.T) {
 	tests := []struct {
 		name  string
 		parts []part
 		want  float64
 	}{
-		{"case_1", []part{stereo(-23, 20)}, -23},
-		{"case_2", []part{stereo(-33, 20)}, -33},
+		{"case_1", []part{stereo(-23, 5)}, -23},
+		{"case_2", []part{stereo(-33, 5)}, -33},
 		{"case_3", []part{stereo(-36, 10), stereo(-23, 60), stereo(-36, 10)}, -23},
 		{"case_4", []part{stereo(-72, 10), stereo(-36, 10), stereo(-23, 60), stereo(-36, 10), stereo(-72, 10)}, -23},
 		{"case_5", []part{stereo(-26, 20), stereo(-20, 20.1), stereo(-26, 20)}, -23},
 		{"case_6", []part{{20, []float64{-28, -28, -24, -30, -30}}}, -23},
-		{"mono_is_3_LU_less", []part{{20, []float64{-23}}}, -26.01},
-		{"effects_do_not_count", []part{{20, []float64{-23, -23, -200, 0, -200, -200}}}, -23},
+		{"mono_is_3_LU_less", []part{{5, []float64{-23}}}, -26.01},
+		{"effects_do_not_count", []part{{5, []float64{-23, -23, -200, 0, -200, -200}}}, -23},
 	}
 	for _, tt := range tests {
 		for _, rate := range []int{8_000, 22_050, 24_000, 44_100, 48_000, 96_000} {
-			if rate != 24_000 && rate != 48_000 && tt.name != "case_1" {
+			if rate != 24_000 && tt.name != "case_1" { // the filters are all that depends on the rate
 				continue
 			}
 			t.Run(fmt.Sprintf("%s_%d", tt.name, rate), func(t *testing.T) {
@@ -185,11 +185,11 @@ func TestMeasureAgreesWithFFmpeg(t *testing.T) {
 		name string
 		pcm  *audio.PCM
 	}{
-		{"speech_24k", programme(audio.Format{Rate: 24_000, Channels: 1}, 12, 0.3)},
-		{"quiet_speech_22k", programme(audio.Format{Rate: 22_050, Channels: 1}, 12, 0.004)},
-		{"stereo_44k", programme(audio.Format{Rate: 44_100, Channels: 2}, 8, 0.2)},
-		{"over_full_scale_48k", programme(audio.Format{Rate: 48_000, Channels: 2}, 8, 0.8)},
-		{"phone_8k", programme(audio.Format{Rate: 8_000, Channels: 1}, 12, 0.2)},
+		{"speech_24k", programme(audio.Format{Rate: 24_000, Channels: 1}, 6, 0.3)},
+		{"quiet_speech_22k", programme(audio.Format{Rate: 22_050, Channels: 1}, 6, 0.004)},
+		{"stereo_44k", programme(audio.Format{Rate: 44_100, Channels: 2}, 4, 0.2)},
+		{"over_full_scale_48k", programme(audio.Format{Rate: 48_000, Channels: 2}, 4, 0.8)},
+		{"phone_8k", programme(audio.Format{Rate: 8_000, Channels: 1}, 6, 0.2)},
 		{"tone_48k", signal(48_000, stereo(-23, 5))},
 	}
 	loud := regexp.MustCompile(`(?s)Summary:.*I:\s+(-?[\d.]+) LUFS.*Peak:\s+(-?[\d.]+) dBFS`)
