@@ -171,7 +171,7 @@ func FuzzDecodeWAV(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) { decodeBounded(t, b) })
 }
 
-func FuzzCheckCodebooks(f *testing.F) {
+func FuzzCheckSetup(f *testing.F) {
 	scan, err := scanOgg(func() []byte {
 		b, err := os.ReadFile("testdata/mono-8000.ogg")
 		if err != nil {
@@ -183,7 +183,7 @@ func FuzzCheckCodebooks(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(scan.packets[2][7:])
-	f.Fuzz(func(t *testing.T, b []byte) { _ = checkCodebooks(b) })
+	f.Fuzz(func(t *testing.T, b []byte) { _ = checkSetup(b) })
 }
 
 // Forged headers that make the library beneath allocate gigabytes, recurse or
@@ -223,12 +223,20 @@ func TestDecodeRefusesForgedVorbisHeaders(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			wantCode(t, checkCodebooks(tt.setup), Corrupt)
+			wantCode(t, checkSetup(tt.setup), Corrupt)
 			packets := [][]byte{scan.packets[0], scan.packets[1], append([]byte("\x05vorbis"), tt.setup...)}
 			_, err := checkVorbis(packets)
 			wantCode(t, err, Corrupt)
 		})
 	}
+	t.Run("residue_that_ends_before_it_begins", func(t *testing.T) {
+		r := &bitReader{data: setup(0, 6, 2, 16, 9, 24, 3, 24, 0, 24, 0, 6, 0, 8, 0, 4)}
+		wantCode(t, checkResidues(r), Corrupt)
+		r = &bitReader{data: setup(0, 6, 2, 16, 3, 24, 9, 24, 0, 24, 0, 6, 0, 8, 0, 4)}
+		if err := checkResidues(r); err != nil {
+			t.Fatalf("a sound residue is refused: %v", err)
+		}
+	})
 	t.Run("four_billion_comments", func(t *testing.T) {
 		packets := [][]byte{scan.packets[0], []byte("\x03vorbis\x00\x00\x00\x00\xFF\xFF\xFF\xFF\x01"), scan.packets[2]}
 		_, err := checkVorbis(packets)

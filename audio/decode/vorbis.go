@@ -46,9 +46,6 @@ func openVorbis(data []byte) (stream, error) {
 		s.read = fromBeep(d, s.format.Channels)
 	} else {
 		d, err := oggvorbis.NewReader(unseekable{bytes.NewReader(data)})
-		if err != nil && s.format.Channels == 6 {
-			return s, unsupported("the decoder cannot read the setup of 5.1 Vorbis: %w", err)
-		}
 		if err != nil {
 			return s, corrupt("%w", err)
 		}
@@ -105,7 +102,7 @@ func checkVorbis(packets [][]byte) (audio.Format, error) {
 	if !saneComments(packets[1][7:]) {
 		return f, corrupt("comment header")
 	}
-	if err := checkCodebooks(packets[2][7:]); err != nil {
+	if err := checkSetup(packets[2][7:]); err != nil {
 		return f, err
 	}
 	return f, nil
