@@ -81,3 +81,18 @@ func BenchmarkParseDefault(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkDemoEveryMinute60Days is the densest programme the language allows,
+// at one point.
+func BenchmarkDemoEveryMinute60Days(b *testing.B) {
+	p := parsed(b, demoAt("Asia/Shanghai", "* * * * *", "1m"))
+	for b.Loop() {
+		c, err := NewCompiler([]*Programme{p}, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if n := len(c.Slots(gate(), Date{2026, time.May, 20}, 60)); n != 60*1440 {
+			b.Fatalf("%d slots", n)
+		}
+	}
+}

@@ -52,6 +52,7 @@ type datedRule struct {
 type pointKind struct {
 	slots  []activeSlot
 	rules  []*datedRule
+	mixed  bool            // slots of more than one zone
 	raw    map[Date][]Slot // quiet rules applied
 	solved map[Date][]Slot // overlaps too
 }
@@ -149,9 +150,7 @@ func (c *Compiler) Slots(p Point, from Date, days int) []Slot {
 	for n := range days {
 		out = append(out, c.solve(k, from.AddDays(n))...)
 	}
-	if !slices.IsSortedFunc(out, bySlotStart) { // zones mixed at one point disorder the days
-		slices.SortStableFunc(out, bySlotStart)
-	}
+	sortSlots(out)
 	return out
 }
 
@@ -159,6 +158,14 @@ func (c *Compiler) Slots(p Point, from Date, days int) []Slot {
 // overlapping slots yields.
 func bySlotStart(a, b Slot) int {
 	return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Programme, b.Programme), cmp.Compare(a.Key, b.Key), cmp.Compare(a.ID, b.ID))
+}
+
+// sortSlots orders the slots of several days, each in order. Only zones mixed at
+// one point disorder them.
+func sortSlots(slots []Slot) {
+	if !slices.IsSortedFunc(slots, bySlotStart) {
+		slices.SortFunc(slots, bySlotStart)
+	}
 }
 
 // kindOf returns what applies to p. c.mu is held.
@@ -181,6 +188,7 @@ func (c *Compiler) kindOf(p Point) *pointKind {
 		for i := range cp.slots {
 			if s := &cp.slots[i]; sign(s.targets == nil || s.targets.matches(p)) {
 				k.slots = append(k.slots, activeSlot{cp, s, midday})
+				k.mixed = k.mixed || cp.Zone != k.slots[0].p.Zone
 			}
 		}
 	}

@@ -248,7 +248,7 @@ slots:
 func TestSlotsOnDayTypes(t *testing.T) {
 	t.Parallel()
 	text := head + `from: 2026-02-10
-to: 2026-10-10
+to: 2026-10-09
 slots:
   - key: a
     name: 早
@@ -275,8 +275,8 @@ slots:
 		{"rest_day", "2026-03-07", RestDay, "08:30", 6, "z,z,z,z,z,z"},
 		{"day_before_the_programme", "2026-02-09", Workday, "", 0, ""},
 		{"first_day", "2026-02-10", Workday, "07:30", 3, "x,y,x"},
-		{"last_day_not_owed", "2026-10-10", MakeUpWorkday, "", 0, ""},
-		{"day_after_the_programme", "2026-10-12", Workday, "", 0, ""},
+		{"last_day", "2026-10-09", Workday, "07:30", 3, "x,y,x"},
+		{"day_after_the_programme", "2026-10-11", RestDay, "", 0, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

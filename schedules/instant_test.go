@@ -156,6 +156,39 @@ func TestTimeRangeTouches(t *testing.T) {
 	}
 }
 
+// TestQuietEndsAtTheLaterReading pins that quiet errs on the long side where the
+// clock shows its end twice.
+func TestQuietEndsAtTheLaterReading(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, zone, times, on string
+		from, to              string // UTC
+	}{
+		{"end_repeated", "America/New_York", "22:00-01:30", "2026-10-31", "2026-11-01 02:00:00", "2026-11-01 06:30:00"},
+		{"start_repeated", "America/New_York", "01:30-03:00", "2026-11-01", "2026-11-01 05:30:00", "2026-11-01 08:00:00"},
+		{"end_skipped", "America/New_York", "22:00-02:30", "2026-03-07", "2026-03-08 03:00:00", "2026-03-08 07:00:00"},
+		{"half_hour", "Australia/Lord_Howe", "22:00-01:45", "2026-04-04", "2026-04-04 11:00:00", "2026-04-04 15:15:00"},
+		{"plain", "Asia/Shanghai", "22:00-06:00", "2026-06-10", "2026-06-10 14:00:00", "2026-06-10 22:00:00"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r, err := ParseTimeRange(tt.times)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := ParseDate(tt.on)
+			if err != nil {
+				t.Fatal(err)
+			}
+			from, to := r.window(d, mustZone(t, tt.zone))
+			if !from.Equal(naiveTime(t, tt.from)) || !to.Equal(naiveTime(t, tt.to)) {
+				t.Errorf("%s on %s = %s to %s, want %s to %s", r, d, from.UTC(), to.UTC(), tt.from, tt.to)
+			}
+		})
+	}
+}
+
 func TestParseTimeOfDay(t *testing.T) {
 	t.Parallel()
 	good := map[string]string{"07:30": "07:30", "7:30": "07:30", "00:00": "00:00", "24:00": "24:00", "23:59:59": "23:59:59", "07:30:00": "07:30"}

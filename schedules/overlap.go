@@ -16,12 +16,9 @@ func (c *Compiler) solve(k *pointKind, d Date) []Slot {
 		return slots
 	}
 	out := slices.Clone(c.unsolved(k, d))
-	if len(out) > 0 {
-		near := c.near(k, d)
-		for i := range out {
-			if by := yieldsTo(out[i], near); by != nil {
-				out[i].Silenced = c.overlapSilence(*by)
-			}
+	for i, by := range c.yields(k, d) {
+		if by != nil {
+			out[i].Silenced = c.overlapSilence(*by)
 		}
 	}
 	k.solved[d] = out
@@ -29,33 +26,43 @@ func (c *Compiler) solve(k *pointKind, d Date) []Slot {
 	return out
 }
 
-// near returns the slots that may overlap one on d, ordered by start: windows
-// last half a day at most, and dates in two zones are at most two days apart.
-func (c *Compiler) near(k *pointKind, d Date) []Slot {
-	var out []Slot
-	for n := -2; n <= 2; n++ {
-		out = append(out, c.unsolved(k, d.AddDays(n))...)
+// yields returns, for each of k's unsolved slots on d, the slot that it has to
+// yield to, nil for one that is free or silenced anyway. Of several it names the
+// one that lasts longest.
+func (c *Compiler) yields(k *pointKind, d Date) []*Slot {
+	out := make([]*Slot, 0, len(c.unsolved(k, d)))
+	var longest *Slot // of those that begin earlier and are not under a quiet rule
+	near := c.near(k, d)
+	for i := range near {
+		s := &near[i]
+		var by *Slot
+		if s.Silenced == nil && longest != nil && longest.End.After(s.Start) {
+			by = longest
+		}
+		if s.Date == d {
+			out = append(out, by)
+		}
+		if s.Silenced == nil && (longest == nil || s.End.After(longest.End)) {
+			longest = s
+		}
 	}
-	slices.SortStableFunc(out, bySlotStart)
 	return out
 }
 
-// yieldsTo returns the first of near, which is ordered by start, that s
-// overlaps and has to yield to; nil if s is silenced anyway or is free.
-func yieldsTo(s Slot, near []Slot) *Slot {
-	if s.Silenced != nil {
-		return nil
+// near returns k's slots on d and on the days around it that may reach into it,
+// ordered by start. Windows last half a day at most; in one zone only the day
+// before can matter, while one date in two zones may be two days apart.
+func (c *Compiler) near(k *pointKind, d Date) []Slot {
+	first, last := -1, 0
+	if k.mixed {
+		first, last = -2, 2
 	}
-	for i := range near {
-		o := &near[i]
-		if bySlotStart(*o, s) >= 0 {
-			return nil
-		}
-		if o.Silenced == nil && o.End.After(s.Start) {
-			return o
-		}
+	var out []Slot
+	for n := first; n <= last; n++ {
+		out = append(out, c.unsolved(k, d.AddDays(n))...)
 	}
-	return nil
+	sortSlots(out)
+	return out
 }
 
 func (c *Compiler) programme(id string) *compiled {
@@ -115,12 +122,12 @@ func (c *Compiler) Conflicts(points []Point, from Date, days int) []Conflict {
 		hit := make(map[pair]bool)
 		for n := range days {
 			d := from.AddDays(n)
-			near := c.near(g.kind, d)
-			for _, s := range c.unsolved(g.kind, d) {
-				by := yieldsTo(s, near)
+			slots := c.unsolved(g.kind, d)
+			for i, by := range c.yields(g.kind, d) {
 				if by == nil {
 					continue
 				}
+				s := slots[i]
 				id := pair{by.Programme, by.Key, s.Programme, s.Key}
 				m := found[id]
 				if m == nil {

@@ -196,6 +196,53 @@ func TestParseReportsBrokenRule(t *testing.T) {
 	}
 }
 
+// TestParseAccepts lists what is close to an error and is none.
+func TestParseAccepts(t *testing.T) {
+	t.Parallel()
+	slot := func(key, rest string) string {
+		return "  - {key: " + key + ", name: n, playlist: [x], " + rest + "}\n"
+	}
+	with := func(slots ...string) string { return head + "slots:\n" + strings.Join(slots, "") }
+	tests := []struct{ name, in string }{
+		{"slots_that_meet", with(slot("a", `start: "9:00", until: "9:30"`), slot("b", `start: "9:30", until: "10:00"`))},
+		{"slots_that_meet_the_other_way", with(slot("a", `start: "9:30", until: "10:00"`), slot("b", `start: "9:00", until: "9:30"`))},
+		{"other_weekday", with(slot("a", `start: "0 9 * * 1-3", until: "9:30"`), slot("b", `start: "0 9 * * 4-6", until: "9:30"`))},
+		{"other_month", with(slot("a", `start: "0 9 * 1-6 *", until: "9:30"`), slot("b", `start: "0 9 1 7 *", until: "9:30"`))},
+		{"other_day_type", with(slot("a", `start: "9:00", until: "9:30", days: [workday]`), slot("b", `start: "9:00", until: "9:30", days: [rest_day]`))},
+		{"day_moved_by_override", with(slot("a", `start: "9:00", until: "9:30", days: [workday, holiday], overrides: [{days: [holiday], start: "10:00", until: "10:30"}]`), slot("b", `start: "9:00", until: "9:30", days: [holiday]`))},
+		{"other_kind", with(slot("a", `start: "9:00", until: "9:30", targets: {kinds: [gate]}`), slot("b", `start: "9:00", until: "9:30", targets: {kinds: [village, indoor]}`))},
+		{"targets_that_only_the_registry_can_tell_apart", with(slot("a", `start: "9:00", until: "9:30", targets: {units: [A]}`), slot("b", `start: "9:00", until: "9:30", targets: {units: [B]}`))},
+		{"clash_before_the_programme", strings.Replace(with(slot("a", `start: "0 9 * 1,3 *", until: "9:30"`), slot("b", `start: "0 9 1 1,6 *", until: "9:30"`)), "slots:", "from: 2026-02-01\nto: 2026-12-01\nslots:", 1)},
+		{"starts_that_meet", with(slot("a", `start: "0,30 9 * * *", duration: 30m`))},
+		{"midday_off_for_villages", strings.Replace(with(slot("a", `start: "12:30", until: "13:00"`)), "slots:", "quiet: {midday: {off_for: [village]}}\nslots:", 1)},
+		{"midday_at_a_named_village", "id: p\nname: n\nzone: UTC\ntargets: {kinds: [gate], points: [V1]}\nquiet: {midday: {off_for: [village]}}\nslots:\n" + slot("a", `start: "12:30", until: "13:00"`)},
+		{"midday_off_with_reason", strings.Replace(with(slot("a", `start: "12:30", until: "13:00"`)), "slots:", "quiet: {midday: {off_for: [gate, village, indoor], reason: r}}\nslots:", 1)},
+		{"some_starts_in_quiet_hours", with(slot("a", `start: "0 9-15 * * *", duration: 10m`))},
+		{"midday_as_it_is", strings.Replace(one(good()...), "slots:", "quiet: {midday: {until: \"14:00\"}}\nslots:", 1)},
+		{"longest_midday", strings.Replace(one(good()...), "slots:", "quiet: {midday: {until: \"15:00\"}}\nslots:", 1)},
+		{"up_to_midday", with(slot("a", `start: "11:30", until: "12:00"`))},
+		{"up_to_the_soft_evening", with(slot("a", `start: "20:00", until: "20:30"`))},
+		{"after_the_soft_morning", with(slot("a", `start: "8:30", until: "9:00"`))},
+		{"early_on_working_days", with(slot("a", `start: "7:00", until: "7:30", days: [工作日, 调休上班]`))},
+		{"early_with_a_reason", with(slot("a", `start: "6:00", until: "6:30", reason: r`))},
+		{"late_with_a_reason", with(slot("a", `start: "21:30", until: "22:00", reason: r`))},
+		{"early_except_days_off", with(slot("a", `start: "7:00", until: "7:30", overrides: [{days: [rest_day, holiday], start: "8:30", until: "9:00"}]`))},
+		{"demo_at_night", strings.Replace(with(slot("a", `start: "*/20 * * * * *", duration: 10s, every: 5s`)), "* * * * *", "* 3 * * *", 1) + "demo: true\n"},
+		{"rules_alone", "id: p\nname: n\nzone: UTC\nquiet: {dated: [{id: r, name: r, from: 2026-06-07, to: 2026-06-07, all_day: true, document: d}]}\n"},
+		{"byte_order_mark_and_crlf", "\ufeff" + strings.ReplaceAll(one(good()...), "\n", "\r\n")},
+		{"document_marks", "---\n" + one(good()...) + "...\n"},
+		{"grace_just_below_every", one(good("grace: 4m59s")...)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := Parse("p.yaml", []byte(tt.in)); err != nil {
+				t.Errorf("Parse: %v\n%s", err, tt.in)
+			}
+		})
+	}
+}
+
 // checkTexts fails when a text of e is missing or does not fit its arguments.
 func checkTexts(t *testing.T, e *Error) {
 	t.Helper()

@@ -116,7 +116,7 @@ func (s *soundCheck) tail(g *pointGroup, slot Slot, p *compiled, end time.Time) 
 			}
 		}
 	}
-	near := s.c.near(g.kind, slot.Date)
+	near := slices.Concat(s.c.unsolved(g.kind, slot.Date), s.c.unsolved(g.kind, slot.Date.AddDays(1)))
 	i := slices.IndexFunc(near, func(o Slot) bool {
 		return o.Silenced == nil && !o.Start.Before(slot.End) && o.Start.Before(end)
 	})

@@ -40,6 +40,14 @@ func TestCheckSound(t *testing.T) {
 			programmeWith("a", `{key: s, name: 早, start: "09:00", duration: 1h, every: 1m, max_plays: 60, playlist: [x]}`),
 			programmeWith("b", `{key: s, name: 早, start: "15:00", duration: 1h, every: 1m, max_plays: 60, playlist: [x]}`),
 		}, 16 * time.Second, []string{"1 daily_budget daily_budget 2026-06-10 在 G 等 2 个点要出声 32m，超过每日上限 30m"}},
+		{"largest_budget_of_the_day_counts", []string{
+			programmeWith("a", `{key: s, name: 早, start: "09:00", duration: 1h, every: 1m, max_plays: 60, playlist: [x]}`, "daily_budget: 60m"),
+			programmeWith("b", `{key: s, name: 早, start: "15:00", duration: 1h, every: 1m, max_plays: 60, playlist: [x]}`),
+		}, 20 * time.Second, nil},
+		{"demo_beside_a_programme", []string{
+			programmeWith("a", `{key: s, name: 早, start: "09:00", until: "09:30", playlist: [x]}`),
+			programmeWith("d", `{key: s, name: 早, start: "10:00", duration: 1h, every: 1m, max_plays: 60, playlist: [x]}`, "demo: true"),
+		}, 50 * time.Second, nil},
 		{"silenced_slots_do_not_count", []string{
 			programmeWith("a", many, `quiet: {dated: [{id: r, name: r, from: 2026-06-10, to: 2026-06-10, times: ["10:00-10:30"], document: d}]}`),
 		}, 20 * time.Second, []string{"1 daily_budget daily_budget 2026-06-11 在 G 等 2 个点要出声 40m，超过每日上限 30m"}},
@@ -50,6 +58,10 @@ func TestCheckSound(t *testing.T) {
 			"1 daily_budget daily_budget 2026-06-10 在 G 等 2 个点要出声 30m6s，超过每日上限 30m",
 		}},
 		{"into_quiet_by_window", []string{programmeWith("a", `{key: s, name: 中, start: "11:30", until: "11:56", every: 5m, playlist: [x]}`)}, 5 * time.Minute, nil},
+		{"into_the_next_day", []string{
+			programmeWith("a", `{key: s, name: 夜, start: "23:59", duration: 1m, playlist: [x]}`, "demo: true"),
+			programmeWith("b", `{key: s, name: 晨, start: "00:00", duration: 1m, playlist: [x]}`, "demo: true"),
+		}, 61 * time.Second, []string{"7 slots[s] sounds_into_next 2026-06-10 23:59:00 的最后一条要响到 00:00:01，压到 《方案b》晨 00:00–00:01"}},
 		{"into_the_next", []string{
 			programmeWith("a", `{key: s, name: 早, start: "09:00", until: "09:26", every: 5m, playlist: [x]}`),
 			programmeWith("b", `{key: s, name: 晨, start: "09:26", until: "09:30", every: 5m, playlist: [x]}`),

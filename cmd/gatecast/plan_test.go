@@ -191,6 +191,7 @@ func TestPlanPreviewRefuses(t *testing.T) {
 		{"unknown_point", []string{"plan", "preview", "default", "--point", "XX"}, exitUsage, []string{`"XX"`, "SF-01, YL-01"}},
 		{"missing_file", []string{"plan", "preview", "nowhere.yaml"}, exitBad, []string{`没有文件 "nowhere.yaml"`}},
 		{"missing_file_english", []string{"plan", "preview", "nowhere.yaml", "--lang", "en"}, exitBad, []string{`no file "nowhere.yaml"`}},
+		{"file_named_like_a_flag", []string{"plan", "preview", "--days", "1", "--", "--odd.yaml"}, exitBad, []string{`没有文件 "--odd.yaml"`}},
 		{"folder", []string{"plan", "preview", t.TempDir()}, exitBad, []string{"读不了文件"}},
 		{"bad_file", []string{"plan", "preview", bad}, exitBad, []string{":3: zone:", "Mars/Olympus", ":4: slotz:", "是不是 “slots”"}},
 		{"two_bad_files", []string{"plan", "preview", bad, "nowhere.yaml"}, exitBad, []string{"Mars/Olympus", "nowhere.yaml"}},
