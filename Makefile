@@ -4,7 +4,7 @@
 GO ?= go
 export CGO_ENABLED = 0
 
-.PHONY: build test tools race lint fuzz cross demo clean
+.PHONY: build test tools race lint fuzz cross demo faults clean
 
 build:
 	$(GO) build -trimpath -o bin/ ./cmd/...
@@ -35,6 +35,11 @@ cross:
 
 demo:
 	$(GO) run ./cmd/gatecast demo
+
+# Real faults on the real programs: runs the tests and prints the table of what
+# was tried, lost and doubled. FAULTS are further flags of go test.
+faults: tools
+	sh internal/acceptance/faults.sh $(FAULTS)
 
 clean:
 	rm -rf bin dist

@@ -16,6 +16,7 @@ import (
 
 	"gatecast/agent"
 	"gatecast/controller/fleet"
+	"gatecast/internal/acceptance/outcome"
 	"gatecast/internal/needtool"
 	"gatecast/internal/wire"
 )
@@ -77,7 +78,7 @@ func ready(s agent.Status) bool { return s.NextPlay != nil && s.ClipsReady == 1 
 
 // The office's disk is full: whoever adds something is told so, the pages
 // answer, the gates play on, and their records arrive once there is room.
-func TestFullDiskAtTheOffice(t *testing.T) {
+func TestSurvivesFullDiskAtTheOffice(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	fill, free := smallDisk(t, filepath.Join(dir, "data"), 24<<20)
@@ -130,13 +131,17 @@ func TestFullDiskAtTheOffice(t *testing.T) {
 	if got := verdicts(today(t, books, "SL-01-01")); !slices.Equal(got, []fleet.Verdict{fleet.Played}) {
 		t.Errorf("verdicts = %v, want played", got)
 	}
-	sameBooks(t, books, g)
+	sum := sameBooks(t, books, g)
+	outcome.Report(t, outcome.Row{
+		Fault: "disk full at the office", FaultZH: "街道磁盘写满", Tried: 1, Unit: "time", UnitZH: "次",
+		Of: sum.of, Lost: sum.lost, Doubled: sum.doubled, Note: "to the last byte, during a slot", NoteZH: "时段中写满到最后一个字节",
+	})
 }
 
 // The gate's card is full: what it has goes on sounding and is recorded, the
 // office is told what is wrong and what to do, and once there is room the new
 // programme arrives by itself.
-func TestFullDiskAtAGate(t *testing.T) {
+func TestSurvivesFullDiskAtAGate(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
 	o.addClip("ding", wavOf(testClip(4*time.Second)))
@@ -174,5 +179,9 @@ func TestFullDiskAtAGate(t *testing.T) {
 	if got := verdicts(today(t, books, "SL-01-01")); !slices.Equal(got, []fleet.Verdict{fleet.Played, fleet.Played}) {
 		t.Errorf("verdicts = %v, want both played", got)
 	}
-	sameBooks(t, books, g)
+	sum := sameBooks(t, books, g)
+	outcome.Report(t, outcome.Row{
+		Fault: "disk full at a gate", FaultZH: "门口存储写满", Tried: 1, Unit: "time", UnitZH: "次",
+		Of: sum.of, Lost: sum.lost, Doubled: sum.doubled, Note: "to the last byte, during a slot", NoteZH: "时段中写满到最后一个字节",
+	})
 }

@@ -1,5 +1,7 @@
 // Package acceptance plays the scenarios of the users on the real programs: a
 // controller and agents as processes of their own, on loopback, with real
 // files, sound written to WAV, and real faults — SIGKILL, a cut network, a
-// full folder. It has only tests.
+// full folder. It has only tests. Those that count what a fault lost and
+// doubled are named TestSurvives…; faults.sh (`make faults`) runs them and
+// prints the table of their outcomes.
 package acceptance

@@ -13,20 +13,23 @@ import (
 	"gatecast/internal/wire"
 )
 
+// tally is what a comparison of the books found.
+type tally struct{ of, lost, doubled int }
+
+func (a tally) plus(b tally) tally {
+	return tally{a.of + b.of, a.lost + b.lost, a.doubled + b.doubled}
+}
+
 // sameBooks checks that office and stopped gate agree: every record that the
 // device wrote is in the store exactly once, but for the last one that says it
-// stops, and no play began twice.
-func sameBooks(t *testing.T, books *store.Store, g *gate) {
+// stops, and no play began twice. It counts records and plays.
+func sameBooks(t *testing.T, books *store.Store, g *gate) (sum tally) {
 	t.Helper()
 	written := g.records()
 	if len(written) == 0 {
 		t.Fatal("the journal is empty")
 	}
-	dev, err := books.Devices(t.Context())
-	if err != nil || len(dev) != 1 {
-		t.Fatalf("devices = %v, %v, want one", dev, err)
-	}
-	held, err := books.LastRecords(t.Context(), dev[0].ID, 10_000)
+	held, err := books.LastRecords(t.Context(), g.device(), 100_000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,8 +40,14 @@ func sameBooks(t *testing.T, books *store.Store, g *gate) {
 	for _, r := range held {
 		seen[fmt.Sprint(r.Log, "/", r.Seq)]++
 	}
+	sum.of = len(written)
 	for _, r := range written {
-		if n := seen[fmt.Sprint(r.Log, "/", r.Seq)]; n != 1 {
+		switch n := seen[fmt.Sprint(r.Log, "/", r.Seq)]; {
+		case n == 0:
+			sum.lost++
+			t.Errorf("record %s/%d (%s) is not in the store", r.Log, r.Seq, r.Kind)
+		case n > 1:
+			sum.doubled++
 			t.Errorf("record %s/%d (%s) is in the store %d times", r.Log, r.Seq, r.Kind, n)
 		}
 	}
@@ -52,11 +61,14 @@ func sameBooks(t *testing.T, books *store.Store, g *gate) {
 			begun[i.Play]++
 		}
 	}
+	sum.of += len(begun)
 	for play, n := range begun {
 		if n != 1 {
+			sum.doubled++
 			t.Errorf("play %s began %d times", play, n)
 		}
 	}
+	return sum
 }
 
 // verdicts returns the day's verdicts in the order of the slots.

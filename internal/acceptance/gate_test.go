@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"gatecast/agent/enrol"
 	"gatecast/agent/journal"
 	"gatecast/audio"
 	"gatecast/internal/soundcheck"
@@ -49,6 +50,16 @@ func newGateIn(t *testing.T, o *office, point, dir string, program ...string) *g
 	g.reroute(o.mqtt.addr)
 	g.start()
 	return g
+}
+
+// device returns who the gate is.
+func (g *gate) device() wire.DeviceID {
+	g.t.Helper()
+	id, err := enrol.Load(filepath.Join(g.dir, "identity"))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return id.Device
 }
 
 // reroute leads the device's MQTT connection over addr.
