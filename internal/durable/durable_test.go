@@ -1,9 +1,12 @@
 package durable
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestWriteFileReplacesWhole(t *testing.T) {
@@ -75,5 +78,77 @@ func TestMkdirAllNested(t *testing.T) {
 	}
 	if err := MkdirAll(filepath.Join(dir, "file", "d"), 0o700); err == nil {
 		t.Error("MkdirAll through a file succeeded")
+	}
+}
+
+func TestWriteFileHasTheModeWhateverTheUmask(t *testing.T) {
+	old := unix.Umask(0o077)
+	defer unix.Umask(old)
+	path := filepath.Join(t.TempDir(), "shared")
+	if err := WriteFile(path, []byte("x"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	fi, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fi.Mode().Perm() != 0o640 {
+		t.Errorf("mode = %v, want 0640", fi.Mode().Perm())
+	}
+}
+
+func TestWriteFilePassesByLeftovers(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "state")
+	left := filepath.Join(dir, ".state"+tempMark+"0")
+	if err := os.WriteFile(left, []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteFile(path, []byte("whole"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{path: "whole", left: "half"} {
+		if got, err := On(nil).ReadFile(name); err != nil || string(got) != want {
+			t.Errorf("ReadFile(%q) = %q, %v, want %q", name, got, err, want)
+		}
+	}
+}
+
+func TestLockHasOneHolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	first, err := Disk.Lock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Disk.Lock(path); !errors.Is(err, ErrLocked) {
+		t.Fatalf("second Lock = %v, want ErrLocked", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Disk.Lock(path)
+	if err != nil {
+		t.Fatalf("Lock after the holder closed it: %v", err)
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReserveKeepsTheSize(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	f, err := Disk.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.Write([]byte("abc")); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.Reserve(1<<16), f.SyncData()); err != nil {
+		t.Fatal(err)
+	}
+	if fi, err := Disk.Stat(path); err != nil || fi != (Info{Size: 3}) {
+		t.Errorf("Stat = %+v, %v, want 3 bytes", fi, err)
 	}
 }
