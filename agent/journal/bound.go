@@ -2,7 +2,6 @@ package journal
 
 import (
 	"encoding/json"
-	"os"
 
 	"gatecast/internal/wire"
 )
@@ -73,7 +72,7 @@ func (j *Journal) dropUnacked() (bool, error) {
 	}
 	s := c.segs[0]
 	gaps := []wire.Gap{{Log: c.id, First: c.acked + 1, Last: s.last(), Why: whyFull}}
-	if err := s.scan(func(r wire.Record) error {
+	if err := s.scan(j.fs, func(r wire.Record) error {
 		var g wire.Gap
 		if r.Kind == wire.RecordGap && json.Unmarshal(r.Body, &g) == nil && (g.Why != whyFull || g.Log != c.id) {
 			gaps = append(gaps, g)
@@ -97,7 +96,7 @@ func (j *Journal) dropUnacked() (bool, error) {
 // remove deletes segment i of c. A name that stays behind is found and
 // removed again when the journal is opened.
 func (j *Journal) remove(c *chain, i int) {
-	if err := os.Remove(c.segs[i].path); err != nil {
+	if err := j.fs.Remove(c.segs[i].path); err != nil {
 		j.log.Warn("removing journal segment", "err", err)
 	}
 	c.segs = append(c.segs[:i:i], c.segs[i+1:]...)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 
+	"gatecast/internal/durable"
 	"gatecast/internal/wire"
 )
 
@@ -49,7 +50,7 @@ func (j *Journal) pendingOf(c *chain, max, maxBytes int) ([]json.RawMessage, err
 	var out []json.RawMessage
 	bytes := 0
 	for _, s := range c.segs {
-		var f *os.File
+		var f durable.File
 		for i, p := range s.recs {
 			seq := s.first + wire.Seq(i)
 			if p.size == 0 || !c.pending(seq) {
@@ -60,7 +61,7 @@ func (j *Journal) pendingOf(c *chain, max, maxBytes int) ([]json.RawMessage, err
 			}
 			if f == nil {
 				var err error
-				if f, err = os.Open(s.path); err != nil {
+				if f, err = j.fs.OpenFile(s.path, os.O_RDONLY, 0); err != nil {
 					return out, fmt.Errorf("reading journal: %w", err)
 				}
 			}
@@ -77,7 +78,7 @@ func (j *Journal) pendingOf(c *chain, max, maxBytes int) ([]json.RawMessage, err
 	return out, nil
 }
 
-func closeFile(f *os.File) error {
+func closeFile(f durable.File) error {
 	if f == nil {
 		return nil
 	}
@@ -160,15 +161,15 @@ func (j *Journal) Scan(see func(wire.Record) error) error {
 	}
 	j.mu.Unlock()
 	for i := range segs {
-		if err := segs[i].scan(see); err != nil {
+		if err := segs[i].scan(j.fs, see); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *segment) scan(see func(wire.Record) error) error {
-	f, err := os.Open(s.path)
+func (s *segment) scan(disk durable.Volume, see func(wire.Record) error) error {
+	f, err := disk.OpenFile(s.path, os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // dropped since
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,23 +15,39 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gatecast/agent/walltime"
+	"gatecast/internal/durable"
 	"gatecast/internal/wire"
 )
 
-// faultyDisk puts faults between a journal and its files.
+// faultyDisk puts faults between a journal and its segments.
 type faultyDisk struct {
-	writeErr error
-	short    int // bytes written before writeErr strikes
-	syncErr  error
-	openErr  error
-	syncs    int
+	realDisk
+	writeErr  error
+	short     int // bytes written before writeErr strikes
+	syncErr   error
+	syncOnce  bool // fail the next sync alone
+	openErr   error
+	fullWhile string // no file can be opened while this one is there
+	syncs     int
 }
 
-func (d *faultyDisk) open(path string) (file, error) {
+// realDisk is what a fault is put in front of; fresh files are opened with
+// more than O_RDWR, segments that records go into with that alone.
+type realDisk struct{ durable.FS }
+
+func newFaultyDisk() *faultyDisk { return &faultyDisk{realDisk: realDisk{durable.Disk}} }
+
+func (d *faultyDisk) OpenFile(path string, flag int, perm fs.FileMode) (durable.File, error) {
+	if flag != os.O_RDWR {
+		return d.realDisk.OpenFile(path, flag, perm)
+	}
 	if d.openErr != nil {
 		return nil, d.openErr
 	}
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if _, err := os.Stat(d.fullWhile); err == nil {
+		return nil, unix.ENOSPC
+	}
+	f, err := d.realDisk.OpenFile(path, flag, perm)
 	if err != nil {
 		return nil, err
 	}
@@ -38,27 +55,28 @@ func (d *faultyDisk) open(path string) (file, error) {
 }
 
 type faultyFile struct {
-	f *os.File
+	durable.File
 	d *faultyDisk
 }
 
 func (f *faultyFile) WriteAt(p []byte, off int64) (int, error) {
 	if f.d.writeErr != nil {
-		n, err := f.f.WriteAt(p[:min(len(p), f.d.short)], off)
+		n, err := f.File.WriteAt(p[:min(len(p), f.d.short)], off)
 		return n, errors.Join(f.d.writeErr, err)
 	}
-	return f.f.WriteAt(p, off)
+	return f.File.WriteAt(p, off)
 }
 
-func (f *faultyFile) Truncate(n int64) error { return f.f.Truncate(n) }
-func (f *faultyFile) Close() error           { return f.f.Close() }
-
-func (f *faultyFile) Sync() error {
+func (f *faultyFile) SyncData() error {
 	f.d.syncs++
+	if f.d.syncOnce {
+		f.d.syncOnce = false
+		return errIO
+	}
 	if f.d.syncErr != nil {
 		return f.d.syncErr
 	}
-	return diskFile{f.f}.Sync()
+	return f.File.SyncData()
 }
 
 var errIO = &os.PathError{Op: "fdatasync", Path: "x.seg", Err: unix.EIO}
@@ -68,8 +86,8 @@ func appendOne(j *Journal) (wire.Seq, error) {
 }
 
 func TestEveryRecordIsSyncedBeforeAppendReturns(t *testing.T) {
-	d := &faultyDisk{}
-	j := openTest(t, t.TempDir(), Options{open: d.open})
+	d := newFaultyDisk()
+	j := openTest(t, t.TempDir(), Options{FS: d})
 	for range 5 {
 		before := d.syncs
 		if _, err := appendOne(j); err != nil || d.syncs != before+1 {
@@ -79,9 +97,9 @@ func TestEveryRecordIsSyncedBeforeAppendReturns(t *testing.T) {
 }
 
 func TestFailedSyncRetiresTheLog(t *testing.T) {
-	d := &faultyDisk{}
+	d := newFaultyDisk()
 	dir := t.TempDir()
-	j := openTest(t, dir, Options{open: d.open})
+	j := openTest(t, dir, Options{FS: d})
 	write(t, j, 3)
 	old := j.Log()
 	d.syncErr = errIO
@@ -121,10 +139,10 @@ func TestFailedSyncRetiresTheLog(t *testing.T) {
 }
 
 func TestRecordGoesIntoTheNewLogWhenOneSyncFails(t *testing.T) {
-	d := &onceDisk{}
-	j := openTest(t, t.TempDir(), Options{open: d.open})
+	d := newFaultyDisk()
+	j := openTest(t, t.TempDir(), Options{FS: d})
 	write(t, j, 2)
-	d.fail = true
+	d.syncOnce = true
 	seq, err := appendOne(j)
 	if err != nil || seq != 2 { // behind the gap record
 		t.Fatalf("Append = %d, %v, want record 2 of a new log", seq, err)
@@ -138,33 +156,12 @@ func TestRecordGoesIntoTheNewLogWhenOneSyncFails(t *testing.T) {
 	}
 }
 
-// onceDisk fails one sync.
-type onceDisk struct{ fail bool }
-
-func (d *onceDisk) open(path string) (file, error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	return &onceFile{diskFile{f}, d}, err
-}
-
-type onceFile struct {
-	diskFile
-	d *onceDisk
-}
-
-func (f *onceFile) Sync() error {
-	if f.d.fail {
-		f.d.fail = false
-		return errIO
-	}
-	return f.diskFile.Sync()
-}
-
 func TestFullDiskLeavesTheJournalWhole(t *testing.T) {
 	for name, short := range map[string]int{"nothing_written": 0, "half_written": 100} {
 		t.Run(name, func(t *testing.T) {
-			d := &faultyDisk{}
+			d := newFaultyDisk()
 			dir := t.TempDir()
-			j := openTest(t, dir, Options{open: d.open})
+			j := openTest(t, dir, Options{FS: d})
 			write(t, j, 3)
 			d.writeErr, d.short = unix.ENOSPC, short
 			if _, err := appendOne(j); !errors.Is(err, ErrFull) {
@@ -186,9 +183,9 @@ func TestFullDiskLeavesTheJournalWhole(t *testing.T) {
 // TestFullDiskTakesTheSpaceOfAckedSegments has no space for a new segment
 // until an old one goes.
 func TestFullDiskTakesTheSpaceOfAckedSegments(t *testing.T) {
-	d := &faultyDisk{}
+	d := newFaultyDisk()
 	dir := t.TempDir()
-	o := Options{SegmentBytes: dataStart + maxFrame, open: d.open}
+	o := Options{SegmentBytes: dataStart + maxFrame, FS: d}
 	j := openTest(t, dir, o)
 	for len(segments(t, dir)) < 3 {
 		write(t, j, 1)
@@ -197,13 +194,7 @@ func TestFullDiskTakesTheSpaceOfAckedSegments(t *testing.T) {
 		t.Fatal(err)
 	}
 	oldest := segments(t, dir)[0]
-	full := unix.ENOSPC
-	j.o.open = func(path string) (file, error) {
-		if _, err := os.Stat(oldest); err == nil {
-			return nil, full
-		}
-		return d.open(path)
-	}
+	d.fullWhile = oldest
 	for len(segments(t, dir)) > 0 {
 		if _, err := os.Stat(oldest); err != nil {
 			break
@@ -216,8 +207,9 @@ func TestFullDiskTakesTheSpaceOfAckedSegments(t *testing.T) {
 }
 
 func TestBrokenDiskAtOpenIsAnError(t *testing.T) {
-	d := &faultyDisk{openErr: errIO}
-	if _, err := Open(t.TempDir(), Options{open: d.open}); !errors.Is(err, unix.EIO) {
+	d := newFaultyDisk()
+	d.openErr = errIO
+	if _, err := Open(t.TempDir(), Options{FS: d}); !errors.Is(err, unix.EIO) {
 		t.Errorf("Open = %v, want EIO", err)
 	}
 }

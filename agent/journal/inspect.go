@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 
+	"gatecast/internal/durable"
 	"gatecast/internal/wire"
 )
 
@@ -25,7 +25,7 @@ type Summary struct {
 // oldest first; nil for nobody. A folder without a journal yields the zero
 // Summary.
 func Inspect(dir string, see func(wire.Record)) (Summary, error) {
-	j := &Journal{dir: dir, log: slog.New(slog.DiscardHandler)}
+	j := &Journal{dir: dir, fs: durable.On(nil), log: slog.New(slog.DiscardHandler)}
 	if err := j.list(); errors.Is(err, fs.ErrNotExist) {
 		return Summary{}, nil
 	} else if err != nil {
@@ -35,7 +35,7 @@ func Inspect(dir string, see func(wire.Record)) (Summary, error) {
 	for i, c := range j.logs {
 		c.last = c.segs[0].first - 1
 		for k, s := range c.segs {
-			data, err := os.ReadFile(s.path)
+			data, err := j.fs.ReadFile(s.path)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue // dropped since
 			}

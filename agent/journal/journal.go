@@ -28,8 +28,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -38,6 +38,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gatecast/agent/walltime"
+	"gatecast/internal/durable"
 	"gatecast/internal/wire"
 )
 
@@ -74,8 +75,8 @@ type Options struct {
 	Now func() walltime.Stamp
 	// Logger receives damage and drops; nil discards them.
 	Logger *slog.Logger
-
-	open func(path string) (file, error)
+	// FS is the disk; nil means the real one.
+	FS durable.FS
 }
 
 func (o *Options) defaults() error {
@@ -102,9 +103,6 @@ func (o *Options) defaults() error {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.open == nil {
-		o.open = openDisk
-	}
 	return nil
 }
 
@@ -122,17 +120,18 @@ type chain struct {
 
 // Journal is an open journal.
 type Journal struct {
-	dir     string       // immutable
-	o       Options      // immutable
-	log     *slog.Logger // immutable
-	lock    *os.File     // immutable
+	dir     string         // immutable
+	o       Options        // immutable
+	fs      durable.Volume // immutable
+	log     *slog.Logger   // immutable
+	lock    io.Closer      // immutable; nil when it was not taken
 	changed chan struct{}
 
 	mu        sync.Mutex
-	logs      []*chain   // by epoch; the last one is written to
-	f         file       // of the newest segment; nil when none is open
-	retired   bool       // the current log must not be written to any more
-	owed      []wire.Gap // not reported yet
+	logs      []*chain     // by epoch; the last one is written to
+	f         durable.File // of the newest segment; nil when none is open
+	retired   bool         // the current log must not be written to any more
+	owed      []wire.Gap   // not reported yet
 	reported  []wire.Gap
 	damage    []wire.Gap
 	truncated int64
@@ -146,7 +145,7 @@ func Open(dir string, o Options) (*Journal, error) {
 	if err := o.defaults(); err != nil {
 		return nil, err
 	}
-	j := &Journal{dir: dir, o: o, log: o.Logger.With("component", "journal"), changed: make(chan struct{}, 1)}
+	j := &Journal{dir: dir, o: o, fs: durable.On(o.FS), log: o.Logger.With("component", "journal"), changed: make(chan struct{}, 1)}
 	if err := j.recover(); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening journal %q: %w", dir, err), j.abandon())
 	}
@@ -335,7 +334,7 @@ func (j *Journal) write(s *segment, data []byte) error {
 	if err != nil {
 		return j.retire(s, err)
 	}
-	if err := j.f.Sync(); err != nil {
+	if err := j.f.SyncData(); err != nil {
 		return j.retire(s, err)
 	}
 	return nil
@@ -373,7 +372,7 @@ func (j *Journal) renew() error {
 
 type opened struct {
 	*segment
-	f file
+	f durable.File
 }
 
 // newSegment creates a segment, dropping acked ones when the disk is full.
@@ -384,7 +383,7 @@ func (j *Journal) newSegment(epoch uint64, log wire.LogID, first wire.Seq, prev 
 	}
 	s.prev = prev
 	for {
-		f, err := j.o.createSegment(s, j.o.SegmentBytes)
+		f, err := j.createSegment(s, j.o.SegmentBytes)
 		switch {
 		case err == nil:
 			return opened{s, f}, nil

@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"gatecast/agent/walltime"
 	"gatecast/internal/durable"
 	"gatecast/internal/wire"
@@ -33,13 +31,13 @@ const (
 
 // recover reads the folder and makes the journal ready to append.
 func (j *Journal) recover() error {
-	if err := durable.MkdirAll(j.dir, 0o700); err != nil {
+	if err := j.fs.MkdirAll(j.dir, 0o700); err != nil {
 		return err
 	}
 	if err := j.takeLock(); err != nil {
 		return err
 	}
-	if _, err := durable.Clean(j.dir); err != nil {
+	if _, err := j.fs.Clean(j.dir); err != nil {
 		return err
 	}
 	if err := j.list(); err != nil {
@@ -74,32 +72,29 @@ func (j *Journal) recover() error {
 // takeLock keeps a second process out: two writers would break the chain, and
 // two players would play twice.
 func (j *Journal) takeLock() error {
-	f, err := os.OpenFile(filepath.Join(j.dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
+	lock, err := j.fs.Lock(filepath.Join(j.dir, lockName))
+	if errors.Is(err, durable.ErrLocked) {
+		return ErrInUse
+	}
 	if err != nil {
 		return err
 	}
-	j.lock = f
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return ErrInUse
-		}
-		return fmt.Errorf("locking: %w", err)
-	}
+	j.lock = lock
 	return nil
 }
 
 // list groups the segments of the folder into logs.
 func (j *Journal) list() error {
-	entries, err := os.ReadDir(j.dir)
+	names, err := j.fs.ReadDir(j.dir)
 	if err != nil {
 		return err
 	}
 	byEpoch := make(map[uint64]*chain)
-	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), ".seg") {
+	for _, name := range names {
+		if !strings.HasSuffix(name, ".seg") {
 			continue
 		}
-		s, err := parseName(filepath.Join(j.dir, e.Name()))
+		s, err := parseName(filepath.Join(j.dir, name))
 		if err != nil {
 			j.log.Warn("foreign file in the journal ignored", "err", err)
 			continue
@@ -111,7 +106,7 @@ func (j *Journal) list() error {
 			j.logs = append(j.logs, c)
 		}
 		if c.id != s.log {
-			return fmt.Errorf("segments %q and %q claim the same place: move one of them away", segmentName(c.epoch, c.id, s.first), e.Name())
+			return fmt.Errorf("segments %q and %q claim the same place: move one of them away", segmentName(c.epoch, c.id, s.first), name)
 		}
 		c.segs = append(c.segs, s) // in order: names sort by epoch and number
 	}
@@ -128,7 +123,7 @@ func (j *Journal) readAll() (lost []wire.Gap, tail found, err error) {
 	for i, c := range j.logs {
 		c.last = c.segs[0].first - 1
 		for k, s := range c.segs {
-			data, err := os.ReadFile(s.path)
+			data, err := j.fs.ReadFile(s.path)
 			if err != nil {
 				return nil, tail, err
 			}
@@ -210,7 +205,7 @@ func (j *Journal) unreported(lost []wire.Gap) []wire.Gap {
 func (j *Journal) reopen(tail found) error {
 	c := j.current()
 	s := c.segs[len(c.segs)-1]
-	f, err := j.o.open(s.path)
+	f, err := j.fs.OpenFile(s.path, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
@@ -225,14 +220,14 @@ func (j *Journal) reopen(tail found) error {
 		return fmt.Errorf("cutting a torn tail: %w", err)
 	}
 	// The last record may have reached only the cache of a killed process.
-	if err := f.Sync(); err != nil {
+	if err := f.SyncData(); err != nil {
 		return fmt.Errorf("syncing the newest segment: %w", err)
 	}
 	if tail.torn > 0 {
 		j.truncated = tail.torn
 		j.log.Warn("torn record cut off", "log", c.id, "bytes", tail.torn, "last", c.last)
 	}
-	return reserve(f, j.o.SegmentBytes)
+	return f.Reserve(j.o.SegmentBytes)
 }
 
 // report appends a gap record.
@@ -271,7 +266,7 @@ type position struct {
 // loadAcks takes the positions of the last orderly stop where no later frame
 // knows better.
 func (j *Journal) loadAcks() error {
-	data, err := os.ReadFile(filepath.Join(j.dir, acksName))
+	data, err := j.fs.ReadFile(filepath.Join(j.dir, acksName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -304,7 +299,7 @@ func (j *Journal) saveAcks() error {
 	if err != nil {
 		return err
 	}
-	if err := durable.WriteFile(filepath.Join(j.dir, acksName), data, 0o600); err != nil {
+	if err := j.fs.WriteFile(filepath.Join(j.dir, acksName), data, 0o600); err != nil {
 		return err
 	}
 	for _, c := range j.logs {

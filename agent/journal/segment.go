@@ -12,8 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"gatecast/internal/durable"
 	"gatecast/internal/wire"
 )
@@ -36,20 +34,6 @@ const (
 )
 
 var segmentMagic = [8]byte{'g', 'c', 'S', 'E', 'G', '1', 0xF5, 0x5F}
-
-// file is the part of *os.File that the journal writes through; tests put
-// faults in between.
-type file interface {
-	WriteAt(p []byte, off int64) (int, error)
-	Truncate(size int64) error
-	Sync() error // data, and size where it grew
-	Close() error
-}
-
-// diskFile syncs by fdatasync: times of access and change are not data.
-type diskFile struct{ *os.File }
-
-func (f diskFile) Sync() error { return unix.Fdatasync(int(f.Fd())) }
 
 // segment is one file. Its fields but recs and size are immutable.
 type segment struct {
@@ -131,41 +115,18 @@ func (s *segment) readHead(page []byte) (both bool) {
 // createSegment writes the head of s and opens it for records. On return file
 // and name survive loss of power, and space for bytes is reserved, so that the
 // disk cannot be full in the middle of a segment.
-func (o *Options) createSegment(s *segment, bytes int64) (file, error) {
-	if err := durable.WriteFile(s.path, s.head(), 0o600); err != nil {
+func (j *Journal) createSegment(s *segment, bytes int64) (durable.File, error) {
+	if err := j.fs.WriteFile(s.path, s.head(), 0o600); err != nil {
 		return nil, err
 	}
-	f, err := o.open(s.path)
+	f, err := j.fs.OpenFile(s.path, os.O_RDWR, 0)
 	if err != nil {
-		return nil, errors.Join(err, os.Remove(s.path))
+		return nil, errors.Join(err, j.fs.Remove(s.path))
 	}
-	if err := reserve(f, bytes); err != nil {
-		return nil, errors.Join(fmt.Errorf("reserving space: %w", err), f.Close(), os.Remove(s.path))
+	if err := f.Reserve(bytes); err != nil {
+		return nil, errors.Join(fmt.Errorf("reserving space: %w", err), f.Close(), j.fs.Remove(s.path))
 	}
 	return f, nil
-}
-
-// openDisk opens a segment for writing.
-func openDisk(path string) (file, error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return nil, err
-	}
-	return diskFile{f}, nil
-}
-
-// reserve sets disk space aside behind the end of f. A file system that
-// cannot is no fault.
-func reserve(f file, bytes int64) error {
-	d, ok := f.(interface{ Fd() uintptr })
-	if !ok {
-		return nil
-	}
-	err := unix.Fallocate(int(d.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, bytes)
-	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
-		return err
-	}
-	return nil
 }
 
 // envelope is what the journal itself reads of a record.
