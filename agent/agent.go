@@ -91,7 +91,7 @@ func New(o Options) (app *App, err error) {
 		}
 	}()
 	dirs := DirsOf(o.DataDir)
-	if a.id, err = enrol.Load(dirs.Identity); err != nil {
+	if a.id, err = enrol.Load(dirs.Identity, a.o.FS); err != nil {
 		return nil, err
 	}
 	a.base = "https://" + elsewhere(strings.TrimPrefix(a.id.URL, "https://"), o.Host)
@@ -107,19 +107,20 @@ func New(o Options) (app *App, err error) {
 // openStores opens what is on the disk. The journal comes first: its lock
 // keeps a second agent out of everything else.
 func (a *App) openStores(dirs Dirs) (err error) {
+	disk := durable.On(a.o.FS)
 	for _, dir := range []string{dirs.Time, dirs.Link} {
-		if err := durable.MkdirAll(dir, 0o700); err != nil {
+		if err := disk.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}
-		if _, err := durable.Clean(dir); err != nil {
+		if _, err := disk.Clean(dir); err != nil {
 			return err
 		}
 	}
-	if a.journal, err = journal.Open(dirs.Journal, journal.Options{Now: a.now, Logger: a.o.Logger}); err != nil {
+	if a.journal, err = journal.Open(dirs.Journal, journal.Options{Now: a.now, FS: a.o.FS, Logger: a.o.Logger}); err != nil {
 		return err
 	}
 	a.stack.OnStop("journal", func(context.Context) error { return a.journal.Close() })
-	clock, err := walltime.Open(dirs.Time, walltime.Options{BuildTime: a.o.Built, Kernel: a.o.Kernel, Logger: a.o.Logger})
+	clock, err := walltime.Open(dirs.Time, walltime.Options{BuildTime: a.o.Built, Kernel: a.o.Kernel, FS: a.o.FS, Logger: a.o.Logger})
 	if err != nil {
 		return err
 	}
@@ -130,13 +131,13 @@ func (a *App) openStores(dirs Dirs) (err error) {
 	if lost := a.journal.Damage(); len(lost) > 0 {
 		a.faults.Set(condition.JournalDamaged, fmt.Sprintf("%s %d–%d", lost[0].Log, lost[0].First, lost[0].Last))
 	}
-	if a.plans, err = plan.Open(dirs.Plan, a.id.Device, a.id.Root); err != nil {
+	if a.plans, err = plan.Open(dirs.Plan, a.id.Device, a.id.Root, a.o.FS); err != nil {
 		return err
 	}
 	if p, _, _, ok := a.plans.Current(); ok {
 		clock.RaiseFloor(wire.FromUS(p.IssuedUS))
 	}
-	a.clips, err = library.Open(dirs.Clips)
+	a.clips, err = library.Open(dirs.Clips, a.o.FS)
 	return err
 }
 
@@ -164,7 +165,7 @@ func (a *App) openParts(dirs Dirs) (err error) {
 			p, m, _, ok := a.plans.Current()
 			return p, m, ok
 		},
-		Agent: a.o.Version, LeadIn: a.o.LeadIn, Progress: filepath.Join(dirs.Journal, "progress"), Logger: a.o.Logger,
+		Agent: a.o.Version, LeadIn: a.o.LeadIn, Progress: filepath.Join(dirs.Journal, "progress"), FS: a.o.FS, Logger: a.o.Logger,
 	})
 	if err != nil {
 		return err
@@ -172,6 +173,7 @@ func (a *App) openParts(dirs Dirs) (err error) {
 	a.speaker.playing = func() bool { return a.engine.Playing() != "" }
 	o := link.DefaultOptions()
 	o.Device, o.Broker, o.Base, o.Dir = a.id.Device, elsewhere(a.id.MQTT, a.o.Host), a.base, dirs.Link
+	o.FS = a.o.FS
 	o.TLS = func() *tls.Config { return a.id.TLS(a.trustedNow) }
 	o.Agent, o.Platform = a.o.Version, runtime.GOOS+"/"+runtime.GOARCH
 	o.State, o.Journal, o.Plans, o.Clock, o.Faults = a.state, a.journal, a.plans, a.clock, a.faults

@@ -35,7 +35,7 @@ func Enrol(ctx context.Context, o Options) error {
 	dir := DirsOf(o.DataDir).Identity
 	waiting, pause := false, tryFirst
 	for {
-		if _, err := enrol.Load(dir); !errors.Is(err, enrol.ErrNotEnrolled) {
+		if _, err := enrol.Load(dir, o.FS); !errors.Is(err, enrol.ErrNotEnrolled) {
 			return err
 		}
 		text, from := findLine(o, log)
@@ -46,7 +46,7 @@ func Enrol(ctx context.Context, o Options) error {
 			if err != nil {
 				return err
 			}
-			id, err := enrol.Join(ctx, enrol.Request{Line: line, Dir: dir, Hardware: Hardware()})
+			id, err := enrol.Join(ctx, enrol.Request{Line: line, Dir: dir, FS: o.FS, Hardware: Hardware()})
 			if err == nil {
 				log.Info("device enrolled", "device", id.Device, "point", id.Point, "controller", id.URL, "line_from", from)
 				return nil

@@ -13,6 +13,7 @@ import (
 	"gatecast/agent/link"
 	"gatecast/agent/walltime"
 	"gatecast/audio/output"
+	"gatecast/internal/durable"
 )
 
 // Options is what an agent needs. Start from DefaultOptions.
@@ -38,6 +39,7 @@ type Options struct {
 	Heartbeat    time.Duration // longest pause between two states
 
 	Kernel walltime.KernelClock // nil is the real one
+	FS     durable.FS           // where DataDir is; nil is the real disk
 	Logger *slog.Logger         // nil discards
 }
 

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -41,6 +40,7 @@ type Identity struct {
 	Enrolled  time.Time
 
 	dir  string
+	fs   durable.Volume
 	key  *ecdsa.PrivateKey
 	pool *x509.CertPool
 
@@ -63,36 +63,39 @@ type stored struct {
 
 // Load returns the identity in dir, or ErrNotEnrolled, or an *Error with code
 // BadDisk when something of it is damaged. A lost copy of the key is written
-// anew.
-func Load(dir string) (*Identity, error) {
-	id, err := Inspect(dir)
+// anew. disk is where dir is; nil means the real one.
+func Load(dir string, disk durable.FS) (*Identity, error) {
+	v := durable.On(disk)
+	id, err := inspect(v, dir)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := bearKey(dir); err != nil {
+	if _, err := bearKey(v, dir); err != nil {
 		return nil, &Error{Code: BadDisk, Subject: dir, Err: err}
 	}
 	return id, nil
 }
 
-// Inspect is Load without writing anything.
-func Inspect(dir string) (*Identity, error) {
+// Inspect is Load on the real disk without writing anything.
+func Inspect(dir string) (*Identity, error) { return inspect(durable.On(nil), dir) }
+
+func inspect(v durable.Volume, dir string) (*Identity, error) {
 	path := filepath.Join(dir, identityFile)
-	data, err := os.ReadFile(path)
+	data, err := v.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrNotEnrolled
 	}
 	if err != nil {
 		return nil, &Error{Code: BadDisk, Subject: path, Err: err}
 	}
-	id, err := parseIdentity(dir, data)
+	id, err := parseIdentity(v, dir, data)
 	if err != nil {
 		return nil, &Error{Code: BadDisk, Subject: dir, Err: err}
 	}
 	return id, nil
 }
 
-func parseIdentity(dir string, data []byte) (*Identity, error) {
+func parseIdentity(v durable.Volume, dir string, data []byte) (*Identity, error) {
 	var s stored
 	if err := json.Unmarshal(data, &s); err != nil {
 		return nil, fmt.Errorf("parsing %s: %w", identityFile, err)
@@ -100,7 +103,7 @@ func parseIdentity(dir string, data []byte) (*Identity, error) {
 	if s.Version != 1 {
 		return nil, fmt.Errorf("%s of version %d, want 1: it is from a newer program", identityFile, s.Version)
 	}
-	root, err := os.ReadFile(filepath.Join(dir, rootFile))
+	root, err := v.ReadFile(filepath.Join(dir, rootFile))
 	if err != nil {
 		return nil, fmt.Errorf("reading trust root: %w", err)
 	}
@@ -111,14 +114,14 @@ func parseIdentity(dir string, data []byte) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := readKey(dir)
+	key, err := readKey(v, dir)
 	if err != nil {
 		return nil, fmt.Errorf("reading key: %w", err)
 	}
 	id := &Identity{
 		Device: s.Device, Point: s.Point, PointName: s.PointName, URL: s.URL, MQTT: s.MQTT,
 		Root: root, RootHash: s.RootHash, Enrolled: wire.FromUS(s.EnrolUS),
-		dir: dir, key: key, pool: pool,
+		dir: dir, fs: v, key: key, pool: pool,
 	}
 	id.cert, err = id.checkCert(s.Cert)
 	return id, err
@@ -153,10 +156,10 @@ func (id *Identity) save(cert *x509.Certificate) error {
 	if err != nil {
 		return fmt.Errorf("encoding identity: %w", err)
 	}
-	if err := durable.WriteFile(filepath.Join(id.dir, rootFile), id.Root, 0o600); err != nil {
+	if err := id.fs.WriteFile(filepath.Join(id.dir, rootFile), id.Root, 0o600); err != nil {
 		return err
 	}
-	if err := durable.WriteFile(filepath.Join(id.dir, identityFile), append(data, '\n'), 0o600); err != nil {
+	if err := id.fs.WriteFile(filepath.Join(id.dir, identityFile), append(data, '\n'), 0o600); err != nil {
 		return err
 	}
 	id.mu.Lock()

@@ -27,7 +27,7 @@ func newMember(t *testing.T, o *officetest.Office) (*Identity, string) {
 }
 
 func TestLoadWithoutIdentity(t *testing.T) {
-	if _, err := Load(t.TempDir()); err != ErrNotEnrolled {
+	if _, err := Load(t.TempDir(), nil); err != ErrNotEnrolled {
 		t.Errorf("Load of an empty folder: %v, want %v", err, ErrNotEnrolled)
 	}
 }
@@ -67,7 +67,7 @@ func TestLoadOfDamage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			again, err := Load(dir)
+			again, err := Load(dir, nil)
 			if !tt.mended {
 				if codeOf(err) != BadDisk || !strings.Contains(err.Error(), tt.want) {
 					t.Fatalf("Load = %v, want code %q and %q", err, BadDisk, tt.want)
@@ -91,7 +91,7 @@ func TestLoadWithBothKeysGoneIsNotAFreshStart(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := Load(dir); codeOf(err) != BadDisk {
+	if _, err := Load(dir, nil); codeOf(err) != BadDisk {
 		t.Errorf("Load without keys: %v, want code %q", err, BadDisk)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "key.pem")); err == nil {
@@ -143,7 +143,7 @@ func TestRenewReplacesTheCertificate(t *testing.T) {
 	if _, after := id.Validity(); !after.After(before.Add(200 * time.Hour)) {
 		t.Errorf("valid to %s after renewal, before %s", after, before)
 	}
-	again, err := Load(dir)
+	again, err := Load(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestRenewKeepsTheOldOneOnError(t *testing.T) {
 	if _, after := id.Validity(); !after.Equal(before) {
 		t.Error("a refused renewal changed the certificate")
 	}
-	if _, err := Load(dir); err != nil {
+	if _, err := Load(dir, nil); err != nil {
 		t.Errorf("Load after a refused renewal: %v", err)
 	}
 }

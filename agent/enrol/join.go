@@ -27,6 +27,7 @@ type Request struct {
 	Line
 	Dir      string        // folder of the identity; made when missing
 	Hardware string        // what the device is, for people, e.g. "Raspberry Pi 4 Model B"
+	FS       durable.FS    // where Dir is; nil means the real disk
 	Timeout  time.Duration // of each exchange; 0 means 20 s
 }
 
@@ -45,7 +46,7 @@ const (
 // and nothing is sent; at another one it is refused with OtherHome. Every
 // error except that of ctx is an *Error.
 func Join(ctx context.Context, req Request) (*Identity, error) {
-	switch id, err := Load(req.Dir); {
+	switch id, err := Load(req.Dir, req.FS); {
 	case err == nil && id.RootHash == req.RootHash:
 		return id, nil
 	case err == nil:
@@ -53,7 +54,7 @@ func Join(ctx context.Context, req Request) (*Identity, error) {
 	case !errors.Is(err, ErrNotEnrolled):
 		return nil, err
 	}
-	key, err := prepare(req.Dir)
+	key, err := prepare(durable.On(req.FS), req.Dir)
 	if err != nil {
 		return nil, &Error{Code: BadDisk, Subject: req.Dir, Err: err}
 	}
@@ -71,7 +72,7 @@ func Join(ctx context.Context, req Request) (*Identity, error) {
 	id := &Identity{
 		Device: answer.Device, Point: answer.Point, PointName: answer.PointName, URL: req.URL,
 		Root: root, RootHash: req.RootHash, Enrolled: time.Now(),
-		dir: req.Dir, key: key, pool: pool,
+		dir: req.Dir, fs: durable.On(req.FS), key: key, pool: pool,
 	}
 	cert, err := id.checkCert(answer.Cert)
 	if err != nil {
@@ -87,14 +88,14 @@ func Join(ctx context.Context, req Request) (*Identity, error) {
 }
 
 // prepare makes the folder, removes what a crash left and returns the key.
-func prepare(dir string) (*ecdsa.PrivateKey, error) {
-	if err := durable.MkdirAll(dir, 0o700); err != nil {
+func prepare(v durable.Volume, dir string) (*ecdsa.PrivateKey, error) {
+	if err := v.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	if _, err := durable.Clean(dir); err != nil {
+	if _, err := v.Clean(dir); err != nil {
 		return nil, err
 	}
-	return bearKey(dir)
+	return bearKey(v, dir)
 }
 
 // fetchRoot gets the trust root from whoever answers: its hash, not the

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"gatecast/internal/durable"
 	"gatecast/internal/officetest"
 	"gatecast/internal/wire"
 )
@@ -47,7 +48,7 @@ func TestJoinMakesAMember(t *testing.T) {
 	if id.Device != o.UsedBy("K7QM-4T2P") || !id.Device.Valid() || id.Point != "SF-01" || id.MQTT != "127.0.0.1:1" {
 		t.Errorf("Join = %q at %q, broker %q; the office knows %q", id.Device, id.Point, id.MQTT, o.UsedBy("K7QM-4T2P"))
 	}
-	again, err := Load(req.Dir)
+	again, err := Load(req.Dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +118,7 @@ func TestJoinSurvivesInterruption(t *testing.T) {
 			}
 		},
 		"one_key_copy_only": func(t *testing.T, o *officetest.Office, req Request) {
-			if _, err := prepare(req.Dir); err != nil {
+			if _, err := prepare(durable.On(nil), req.Dir); err != nil {
 				t.Fatal(err)
 			}
 			if err := os.Remove(filepath.Join(req.Dir, "key.pem")); err != nil {
@@ -125,7 +126,7 @@ func TestJoinSurvivesInterruption(t *testing.T) {
 			}
 		},
 		"temporary_files_left": func(t *testing.T, o *officetest.Office, req Request) {
-			if _, err := prepare(req.Dir); err != nil {
+			if _, err := prepare(durable.On(nil), req.Dir); err != nil {
 				t.Fatal(err)
 			}
 			if err := os.WriteFile(filepath.Join(req.Dir, ".key.pem.durable-tmp-1"), []byte("half"), 0o600); err != nil {
@@ -140,7 +141,7 @@ func TestJoinSurvivesInterruption(t *testing.T) {
 			req := newRequest(t, o, "K7QM4T2P")
 			interrupt(t, o, req)
 			var first wire.DeviceID
-			if key, err := readKey(req.Dir); err == nil {
+			if key, err := readKey(durable.On(nil), req.Dir); err == nil {
 				spki, _ := x509.MarshalPKIXPublicKey(&key.PublicKey)
 				first = DeviceID(spki)
 			}
@@ -235,7 +236,7 @@ func TestJoinRefusals(t *testing.T) {
 			if !strings.Contains(e.Text("zh"), tt.zh) || !strings.Contains(e.Text("en"), tt.en) {
 				t.Errorf("texts %q and %q, want %q and %q in them", e.Text("zh"), e.Text("en"), tt.zh, tt.en)
 			}
-			if _, err := Load(req.Dir); err == nil {
+			if _, err := Load(req.Dir, nil); err == nil {
 				t.Error("refused device has an identity")
 			}
 		})

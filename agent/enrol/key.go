@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"gatecast/internal/durable"
@@ -32,8 +31,8 @@ func DeviceID(spki []byte) wire.DeviceID {
 // bearKey returns the key in dir, drawing it when there is none. On return
 // both copies survive loss of power; a copy that could not be read is written
 // anew from the other.
-func bearKey(dir string) (*ecdsa.PrivateKey, error) {
-	key, err := readKey(dir)
+func bearKey(v durable.Volume, dir string) (*ecdsa.PrivateKey, error) {
+	key, err := readKey(v, dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	}
@@ -47,10 +46,10 @@ func bearKey(dir string) (*ecdsa.PrivateKey, error) {
 	block := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 	for _, name := range keyFiles {
 		path := filepath.Join(dir, name)
-		if old, err := os.ReadFile(path); err == nil && string(old) == string(block) {
+		if old, err := v.ReadFile(path); err == nil && string(old) == string(block) {
 			continue
 		}
-		if err := durable.WriteFile(path, block, 0o600); err != nil {
+		if err := v.WriteFile(path, block, 0o600); err != nil {
 			return nil, err
 		}
 	}
@@ -60,11 +59,11 @@ func bearKey(dir string) (*ecdsa.PrivateKey, error) {
 // readKey returns the first copy that can be read. Without any file it
 // yields fs.ErrNotExist; damaged copies alone are another error, because a
 // fresh key would be another device.
-func readKey(dir string) (*ecdsa.PrivateKey, error) {
+func readKey(v durable.Volume, dir string) (*ecdsa.PrivateKey, error) {
 	var errs []error
 	for _, name := range keyFiles {
 		path := filepath.Join(dir, name)
-		data, err := os.ReadFile(path)
+		data, err := v.ReadFile(path)
 		if err == nil {
 			var key *ecdsa.PrivateKey
 			if key, err = parseKey(data); err == nil {

@@ -57,22 +57,25 @@ type Fetcher interface {
 
 // Library is the open library.
 type Library struct {
-	dir  string     // immutable
-	sync sync.Mutex // held by Sync
+	dir  string         // immutable
+	fs   durable.Volume // immutable
+	sync sync.Mutex     // held by Sync
 
 	mu       sync.Mutex
 	verified map[string]bool // matched its hash in this run
 }
 
-// Open opens the library in dir, creating it when there is none.
-func Open(dir string) (*Library, error) {
-	if err := durable.MkdirAll(dir, 0o700); err != nil {
+// Open opens the library in dir, creating it when there is none. disk is where
+// dir is; nil means the real one.
+func Open(dir string, disk durable.FS) (*Library, error) {
+	v := durable.On(disk)
+	if err := v.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("opening library: %w", err)
 	}
-	if _, err := durable.Clean(dir); err != nil {
+	if _, err := v.Clean(dir); err != nil {
 		return nil, fmt.Errorf("opening library: %w", err)
 	}
-	return &Library{dir: dir, verified: make(map[string]bool)}, nil
+	return &Library{dir: dir, fs: v, verified: make(map[string]bool)}, nil
 }
 
 func (l *Library) path(sha string) string { return filepath.Join(l.dir, sha) }
@@ -87,7 +90,7 @@ func (l *Library) Have(sha string) bool {
 	known := l.verified[sha]
 	l.mu.Unlock()
 	if known {
-		_, err := os.Stat(l.path(sha))
+		_, err := l.fs.Stat(l.path(sha))
 		return err == nil
 	}
 	_, err := l.read(sha)
@@ -110,7 +113,7 @@ func (l *Library) read(sha string) ([]byte, error) {
 	if !validName(sha) {
 		return nil, fmt.Errorf("clip %q: %w", sha, ErrMissing)
 	}
-	f, err := os.Open(l.path(sha))
+	f, err := l.fs.OpenFile(l.path(sha), os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("clip %s: %w", sha, ErrMissing)
 	}
@@ -130,7 +133,7 @@ func (l *Library) read(sha string) ([]byte, error) {
 	}
 	delete(l.verified, sha)
 	err = fmt.Errorf("clip %s: %w", sha, ErrHash)
-	if rerr := os.Remove(l.path(sha)); rerr != nil {
+	if rerr := l.fs.Remove(l.path(sha)); rerr != nil {
 		err = errors.Join(err, rerr)
 	}
 	return nil, err
@@ -163,19 +166,19 @@ func (l *Library) fetch(ctx context.Context, c wire.ManifestClip, fetch Fetcher)
 		return fmt.Errorf("%w: %d bytes", ErrContent, c.Bytes)
 	}
 	part := l.path(c.SHA256) + partSuffix
-	sum, have, err := resume(part, c.Bytes)
+	sum, have, err := l.resume(part, c.Bytes)
 	if err != nil {
 		return err
 	}
 	if have < c.Bytes {
-		if err := download(ctx, c, part, have, sum, fetch); err != nil {
+		if err := l.download(ctx, c, part, have, sum, fetch); err != nil {
 			return err
 		}
 	}
 	if hex.EncodeToString(sum.Sum(nil)) != c.SHA256 {
-		return errors.Join(ErrHash, os.Remove(part))
+		return errors.Join(ErrHash, l.fs.Remove(part))
 	}
-	if err := durable.Rename(part, l.path(c.SHA256)); err != nil {
+	if err := l.fs.Replace(part, l.path(c.SHA256)); err != nil {
 		return err
 	}
 	l.mu.Lock()
@@ -188,9 +191,9 @@ const partSuffix = ".part"
 
 // resume hashes what an earlier fetch left; more than there can be is thrown
 // away.
-func resume(part string, size int64) (sum hash.Hash, have int64, err error) {
+func (l *Library) resume(part string, size int64) (sum hash.Hash, have int64, err error) {
 	sum = sha256.New()
-	f, err := os.Open(part)
+	f, err := l.fs.OpenFile(part, os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return sum, 0, nil
 	}
@@ -203,7 +206,7 @@ func resume(part string, size int64) (sum hash.Hash, have int64, err error) {
 	}
 	if have > size {
 		sum.Reset()
-		return sum, 0, os.Remove(part)
+		return sum, 0, l.fs.Remove(part)
 	}
 	return sum, have, nil
 }
@@ -211,7 +214,7 @@ func resume(part string, size int64) (sum hash.Hash, have int64, err error) {
 // download appends the rest of c to part and syncs it. What arrived before an
 // error stays for the next try, except on a full disk, where records need the
 // space more.
-func download(ctx context.Context, c wire.ManifestClip, part string, have int64, sum hash.Hash, fetch Fetcher) (err error) {
+func (l *Library) download(ctx context.Context, c wire.ManifestClip, part string, have int64, sum hash.Hash, fetch Fetcher) (err error) {
 	body, total, err := fetch.Fetch(ctx, wire.PathClips+c.SHA256, have)
 	if err != nil {
 		return err
@@ -220,7 +223,7 @@ func download(ctx context.Context, c wire.ManifestClip, part string, have int64,
 	if total != c.Bytes {
 		return fmt.Errorf("%w: the controller has %d bytes, the manifest %d", ErrContent, total, c.Bytes)
 	}
-	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	f, err := l.fs.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return full(err)
 	}
@@ -230,7 +233,7 @@ func download(ctx context.Context, c wire.ManifestClip, part string, have int64,
 	}
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err = full(err); errors.Is(err, ErrFull) {
-		err = errors.Join(err, os.Remove(part))
+		err = errors.Join(err, l.fs.Remove(part))
 	}
 	return err
 }
@@ -247,17 +250,17 @@ func full(err error) error {
 func (l *Library) Evict(keep []string) error {
 	l.sync.Lock()
 	defer l.sync.Unlock()
-	entries, err := os.ReadDir(l.dir)
+	names, err := l.fs.ReadDir(l.dir)
 	if err != nil {
 		return fmt.Errorf("evicting clips: %w", err)
 	}
 	var errs []error
-	for _, e := range entries {
-		sha := strings.TrimSuffix(e.Name(), partSuffix)
+	for _, name := range names {
+		sha := strings.TrimSuffix(name, partSuffix)
 		if !validName(sha) || slices.Contains(keep, sha) {
 			continue
 		}
-		if err := os.Remove(filepath.Join(l.dir, e.Name())); err != nil {
+		if err := l.fs.Remove(filepath.Join(l.dir, name)); err != nil {
 			errs = append(errs, fmt.Errorf("evicting clip: %w", err))
 		}
 		l.mu.Lock()

@@ -74,7 +74,7 @@ func (broken) Read([]byte) (int, error) { return 0, unix.ECONNRESET }
 
 func openTest(t *testing.T) *Library {
 	t.Helper()
-	l, err := Open(t.TempDir())
+	l, err := Open(t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestBrokenFetchIsContinued(t *testing.T) {
 	data, c := tone(t, 440, 40_000)
 	s := &shelf{clips: map[string][]byte{c.SHA256: data}, breakAt: len(data) / 3}
 	for i := range 10 {
-		l, err := Open(dir) // the agent restarts each time
+		l, err := Open(dir, nil) // the agent restarts each time
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +143,7 @@ func TestBrokenFetchIsContinued(t *testing.T) {
 	if diff := cmp.Diff(want, s.offsets[:3]); diff != "" {
 		t.Errorf("offsets (-want +got):\n%s", diff)
 	}
-	l, err := Open(dir)
+	l, err := Open(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +246,7 @@ func TestRottenFileIsFoundAtTheNextStart(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, c.SHA256), data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l, err := Open(dir)
+	l, err := Open(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

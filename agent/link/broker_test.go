@@ -128,7 +128,7 @@ func TestRealBrokers(t *testing.T) {
 			o.SetBroker(addr)
 			send := attend(t, o, addr)
 			id := member(t, o)
-			plans, err := plan.Open(t.TempDir(), id.Device, id.Root)
+			plans, err := plan.Open(t.TempDir(), id.Device, id.Root, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -20,6 +19,7 @@ const reserve = 64
 // counters are the numbers that grow over restarts.
 type counters struct {
 	path string
+	fs   durable.Volume
 
 	mu      sync.Mutex
 	session uint64 // last one given out
@@ -33,9 +33,9 @@ type savedCounters struct {
 // openCounters reads dir/link.json. When there is none that can be read,
 // sessions go on from the seconds since 1970 at now: that is above every
 // number given out before, as no device connects once a second for ever.
-func openCounters(dir string, now time.Time) (*counters, error) {
-	c := &counters{path: filepath.Join(dir, "link.json")}
-	data, err := os.ReadFile(c.path)
+func openCounters(disk durable.FS, dir string, now time.Time) (*counters, error) {
+	c := &counters{path: filepath.Join(dir, "link.json"), fs: durable.On(disk)}
+	data, err := c.fs.ReadFile(c.path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("reading session counter: %w", err)
 	}
@@ -67,7 +67,7 @@ func (c *counters) write(next savedCounters) error {
 	if err != nil {
 		return err
 	}
-	if err := durable.WriteFile(c.path, data, 0o600); err != nil {
+	if err := c.fs.WriteFile(c.path, data, 0o600); err != nil {
 		return err
 	}
 	c.disk = next

@@ -14,6 +14,7 @@ import (
 
 	"gatecast/agent/condition"
 	"gatecast/agent/walltime"
+	"gatecast/internal/durable"
 	"gatecast/internal/wire"
 )
 
@@ -80,6 +81,7 @@ type Options struct {
 	Base     string             // https://host:port of the device port
 	TLS      func() *tls.Config // a fresh configuration for each connection
 	Dir      string             // holds link.json
+	FS       durable.FS         // where Dir is; nil means the real disk
 	Agent    string             // version of the program
 	Platform string             // e.g. linux/arm64; may be empty
 
@@ -167,7 +169,7 @@ func New(o Options) (*Link, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	c, err := openCounters(o.Dir, o.Clock.Now().Wall)
+	c, err := openCounters(o.FS, o.Dir, o.Clock.Now().Wall)
 	if err != nil {
 		return nil, err
 	}

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
-	"gatecast/internal/durable"
 	"gatecast/internal/seal"
 	"gatecast/internal/wire"
 )
@@ -59,7 +57,7 @@ func (s *Store) VerifyCommand(env []byte, nonce string, nowUS int64) (wire.Comma
 	case c.ExpiresUS == 0 || c.ExpiresUS-c.IssuedUS > maxCommandLife:
 		return wire.Command{}, fmt.Errorf("command %q: %w: it lives longer than five minutes", c.ID, ErrShape)
 	}
-	if err := durable.WriteFile(filepath.Join(s.dir, counterName), []byte(strconv.FormatUint(c.Counter, 10)+"\n"), 0o600); err != nil {
+	if err := s.fs.WriteFile(filepath.Join(s.dir, counterName), []byte(strconv.FormatUint(c.Counter, 10)+"\n"), 0o600); err != nil {
 		return wire.Command{}, fmt.Errorf("storing command counter: %w", err)
 	}
 	s.counter = c.Counter
@@ -72,7 +70,7 @@ func same(a, b string) bool {
 }
 
 func (s *Store) loadCounter() error {
-	data, err := os.ReadFile(filepath.Join(s.dir, counterName))
+	data, err := s.fs.ReadFile(filepath.Join(s.dir, counterName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
+	"gatecast/internal/durable"
 	"gatecast/internal/wire"
 )
 
@@ -14,11 +14,11 @@ import (
 // nothing is written or put aside, and its owner may go on. Signatures are
 // verified as by Open. ok is false when there are none.
 func Inspect(dir string, device wire.DeviceID, root []byte) (p *wire.Plan, m *wire.Manifest, ok bool, err error) {
-	s := &Store{dir: dir, device: device}
+	s := &Store{dir: dir, fs: durable.On(nil), device: device}
 	if err := s.loadRoot(root); err != nil {
 		return nil, nil, false, fmt.Errorf("inspecting plan store: %w", err)
 	}
-	data, err := os.ReadFile(filepath.Join(dir, acceptedName))
+	data, err := s.fs.ReadFile(filepath.Join(dir, acceptedName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, false, nil
 	}

@@ -20,7 +20,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -62,8 +61,9 @@ type pair struct {
 
 // Store is the open store.
 type Store struct {
-	dir    string        // immutable
-	device wire.DeviceID // immutable
+	dir    string         // immutable
+	fs     durable.Volume // immutable
+	device wire.DeviceID  // immutable
 
 	mu       sync.Mutex
 	root     *wire.Root
@@ -76,18 +76,20 @@ type Store struct {
 // Open opens the store in dir, creating it when there is none. root is the
 // envelope of the trust root that was pinned at enrolment. Stored documents
 // that do not verify any more are left aside, with no error: the controller
-// sends them again. Damaged is then true.
-func Open(dir string, device wire.DeviceID, root []byte) (*Store, error) {
+// sends them again. Damaged is then true. disk is where dir is; nil means the
+// real one.
+func Open(dir string, device wire.DeviceID, root []byte, disk durable.FS) (*Store, error) {
 	if !device.Valid() {
 		return nil, fmt.Errorf("opening plan store: device %q is no valid name", device)
 	}
-	if err := durable.MkdirAll(dir, 0o700); err != nil {
+	v := durable.On(disk)
+	if err := v.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("opening plan store: %w", err)
 	}
-	if _, err := durable.Clean(dir); err != nil {
+	if _, err := v.Clean(dir); err != nil {
 		return nil, fmt.Errorf("opening plan store: %w", err)
 	}
-	s := &Store{dir: dir, device: device}
+	s := &Store{dir: dir, fs: v, device: device}
 	if err := s.loadRoot(root); err != nil {
 		return nil, fmt.Errorf("opening plan store: %w", err)
 	}
@@ -145,7 +147,7 @@ func (s *Store) Accept(planEnv, manifestEnv []byte, nowUS int64) (*wire.Plan, er
 	if s.now != nil && bytes.Equal(s.now.planEnv, next.planEnv) && bytes.Equal(s.now.manEnv, next.manEnv) {
 		return s.now.plan, nil
 	}
-	if err := durable.WriteFile(filepath.Join(s.dir, acceptedName), joinPair(next.planEnv, next.manEnv), 0o600); err != nil {
+	if err := s.fs.WriteFile(filepath.Join(s.dir, acceptedName), joinPair(next.planEnv, next.manEnv), 0o600); err != nil {
 		return nil, fmt.Errorf("storing plan: %w", err)
 	}
 	s.now = next
@@ -191,7 +193,7 @@ func (s *Store) open(planEnv, manifestEnv []byte, nowUS int64) (*pair, error) {
 // loadAccepted opens what was accepted before. Expiry is not looked at: it
 // decides what sounds, not what is held.
 func (s *Store) loadAccepted() error {
-	data, err := os.ReadFile(filepath.Join(s.dir, acceptedName))
+	data, err := s.fs.ReadFile(filepath.Join(s.dir, acceptedName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -208,7 +210,7 @@ func (s *Store) loadAccepted() error {
 	}
 	// Kept for whoever looks into it; the next accepted pair takes its place.
 	aside := filepath.Join(s.dir, acceptedName+".refused")
-	if rerr := os.Rename(filepath.Join(s.dir, acceptedName), aside); rerr != nil {
+	if rerr := s.fs.Rename(filepath.Join(s.dir, acceptedName), aside); rerr != nil {
 		return errors.Join(err, rerr)
 	}
 	return nil
@@ -217,7 +219,7 @@ func (s *Store) loadAccepted() error {
 // Damaged reports whether stored documents were put aside because they did
 // not verify.
 func (s *Store) Damaged() bool {
-	_, err := os.Stat(filepath.Join(s.dir, acceptedName+".refused"))
+	_, err := s.fs.Stat(filepath.Join(s.dir, acceptedName+".refused"))
 	return err == nil
 }
 
@@ -278,7 +280,7 @@ func (s *Store) loadRoot(pinned []byte) error {
 	if err := s.useRoot(root); err != nil {
 		return err
 	}
-	stored, err := os.ReadFile(filepath.Join(s.dir, rootName))
+	stored, err := s.fs.ReadFile(filepath.Join(s.dir, rootName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -314,7 +316,7 @@ func (s *Store) AcceptRoot(envelope []byte) error {
 		return nil
 	}
 	path := filepath.Join(s.dir, rootName)
-	stored, err := os.ReadFile(path)
+	stored, err := s.fs.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("storing trust root: %w", err)
 	}
@@ -326,7 +328,7 @@ func (s *Store) AcceptRoot(envelope []byte) error {
 	if err != nil {
 		return fmt.Errorf("encoding trust root: %w", err)
 	}
-	if err := durable.WriteFile(path, data, 0o600); err != nil {
+	if err := s.fs.WriteFile(path, data, 0o600); err != nil {
 		return fmt.Errorf("storing trust root: %w", err)
 	}
 	return s.useRoot(next)

@@ -88,7 +88,7 @@ func planDoc(version uint64, clips ...int) wire.Plan {
 
 func openStore(t testing.TB, dir string, o office) *Store {
 	t.Helper()
-	s, err := Open(dir, device, sign(t, o.rootDoc(1), o.root))
+	s, err := Open(dir, device, sign(t, o.rootDoc(1), o.root), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,12 +297,12 @@ func TestOpenRefusesARootThatDoesNotHold(t *testing.T) {
 	}
 	for name, root := range tests {
 		t.Run(name, func(t *testing.T) {
-			if _, err := Open(t.TempDir(), device, root); err == nil {
+			if _, err := Open(t.TempDir(), device, root, nil); err == nil {
 				t.Error("Open succeeded")
 			}
 		})
 	}
-	if _, err := Open(t.TempDir(), "no device", sign(t, o.rootDoc(1), o.root)); err == nil {
+	if _, err := Open(t.TempDir(), "no device", sign(t, o.rootDoc(1), o.root), nil); err == nil {
 		t.Error("Open for an invalid device succeeded")
 	}
 }

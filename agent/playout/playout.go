@@ -32,6 +32,7 @@ import (
 	"gatecast/agent/walltime"
 	"gatecast/audio"
 	"gatecast/audio/output"
+	"gatecast/internal/durable"
 	"gatecast/internal/wire"
 )
 
@@ -65,7 +66,7 @@ type Conditions interface {
 	Clear(code condition.Code)
 }
 
-// Options wires an Engine. Agent, LeadIn, Progress and Logger may be left out.
+// Options wires an Engine. Agent, LeadIn, Progress, FS and Logger may be left out.
 type Options struct {
 	Clock Clock
 	// Plan returns the documents in force; ok is false while there are none.
@@ -82,6 +83,7 @@ type Options struct {
 	// Progress is the file that says how far a play has come, for a play that
 	// power or a signal ends; empty means that nothing is known of such a one.
 	Progress string
+	FS       durable.FS // where Progress is; nil means the real disk
 	Logger   *slog.Logger
 }
 

@@ -12,9 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"gatecast/audio"
+	"gatecast/internal/durable"
 	"gatecast/internal/wire"
 )
 
@@ -54,12 +53,12 @@ func decodeProgress(data []byte, id wire.PlayID) time.Duration {
 	return sounded
 }
 
-// readProgress is decodeProgress of a file, which need not exist.
-func readProgress(path string, id wire.PlayID) (time.Duration, error) {
-	if path == "" {
+// readProgress is decodeProgress of the file, which need not exist.
+func (e *Engine) readProgress(id wire.PlayID) (time.Duration, error) {
+	if e.o.Progress == "" {
 		return 0, nil
 	}
-	data, err := os.ReadFile(path)
+	data, err := durable.On(e.o.FS).ReadFile(e.o.Progress)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
@@ -86,7 +85,7 @@ func (c *counted) Read(dst []float32) (int, error) {
 // silence in front of the clip. A disk that does not take it costs knowledge,
 // not the play.
 func (e *Engine) follow(ctx context.Context, id wire.PlayID, start time.Time, lead, clip time.Duration, src *counted) {
-	f, err := os.OpenFile(e.o.Progress, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := durable.On(e.o.FS).OpenFile(e.o.Progress, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		e.log.Warn("opening progress file", "err", err)
 		return
@@ -112,7 +111,7 @@ func (e *Engine) follow(ctx context.Context, id wire.PlayID, start time.Time, le
 		}
 		if !synced && sounded >= clip/2 {
 			synced = true
-			if err := unix.Fdatasync(int(f.Fd())); err != nil {
+			if err := f.SyncData(); err != nil {
 				e.log.Warn("syncing progress", "err", err)
 				return
 			}

@@ -47,7 +47,7 @@ func TestRealPartsPlayIntoAFile(t *testing.T) {
 	}
 	sum := sha256.Sum256(data)
 	clip := wire.ManifestClip{SHA256: hex.EncodeToString(sum[:]), Title: "tone", Bytes: int64(len(data)), Rate: 24_000, Frames: 24_000, GainDB: -6.0206}
-	lib, err := library.Open(filepath.Join(dir, "clips"))
+	lib, err := library.Open(filepath.Join(dir, "clips"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -115,7 +115,7 @@ func (e *Engine) recover() error {
 	for _, id := range h.order {
 		if o, ok := h.orphans[id]; ok {
 			out := o.outcome(now.BootID)
-			sounded, err := readProgress(e.o.Progress, id)
+			sounded, err := e.readProgress(id)
 			if err != nil {
 				e.log.Warn("progress unknown", "err", err)
 			}

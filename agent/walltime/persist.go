@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"time"
 
 	"gatecast/internal/durable"
@@ -26,8 +25,8 @@ type saved struct {
 }
 
 // load reads the file; absent or unreadable content is the zero value.
-func load(path string) (saved, error) {
-	data, err := os.ReadFile(path)
+func load(disk durable.Volume, path string) (saved, error) {
+	data, err := disk.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return saved{}, nil
 	}
@@ -81,7 +80,7 @@ func (c *Clock) write(boot time.Duration) error {
 	if err != nil {
 		return fmt.Errorf("encoding time: %w", err)
 	}
-	if err := durable.WriteFile(c.path, data, 0o600); err != nil {
+	if err := c.fs.WriteFile(c.path, data, 0o600); err != nil {
 		return err
 	}
 	c.saved = s

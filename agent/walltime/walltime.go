@@ -24,6 +24,7 @@ import (
 	"sync"
 	"time"
 
+	"gatecast/internal/durable"
 	"gatecast/internal/wire"
 )
 
@@ -65,6 +66,8 @@ type Options struct {
 	BuildTime time.Time
 	// Kernel is the machine's clock; nil means the real one.
 	Kernel KernelClock
+	// FS is the disk; nil means the real one.
+	FS durable.FS
 	// Logger receives steps and changes of trust; nil discards them.
 	Logger *slog.Logger
 }
@@ -95,10 +98,11 @@ const (
 
 // Clock is the device's time.
 type Clock struct {
-	kernel KernelClock  // immutable
-	log    *slog.Logger // immutable
-	path   string       // immutable
-	bootID string       // immutable
+	kernel KernelClock    // immutable
+	log    *slog.Logger   // immutable
+	fs     durable.Volume // immutable
+	path   string         // immutable
+	bootID string         // immutable
 	steps  chan Step
 
 	mu       sync.Mutex
@@ -130,11 +134,12 @@ func Open(dir string, o Options) (*Clock, error) {
 	c := &Clock{
 		kernel: o.Kernel,
 		log:    o.Logger.With("component", "walltime"),
+		fs:     durable.On(o.FS),
 		path:   filepath.Join(dir, fileName),
 		bootID: o.Kernel.BootID(),
 		steps:  make(chan Step, 16),
 	}
-	s, err := load(c.path)
+	s, err := load(c.fs, c.path)
 	if err != nil {
 		return nil, fmt.Errorf("restoring time: %w", err)
 	}

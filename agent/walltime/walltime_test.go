@@ -12,6 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"gatecast/internal/durable"
 	"gatecast/internal/wire"
 )
 
@@ -312,7 +313,7 @@ func TestFloorIsPersistedHourly(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() { c.Run(ctx) })
 		time.Sleep(5*time.Hour + time.Minute)
-		s, err := load(filepath.Join(dir, fileName)) // as the power would leave it
+		s, err := load(durable.On(nil), filepath.Join(dir, fileName)) // as the power would leave it
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -321,7 +322,7 @@ func TestFloorIsPersistedHourly(t *testing.T) {
 		}
 		cancel()
 		wg.Wait()
-		if s, err = load(filepath.Join(dir, fileName)); err != nil || now2026.Add(5*time.Hour+time.Minute).Sub(wire.FromUS(s.FloorUS)) > time.Second {
+		if s, err = load(durable.On(nil), filepath.Join(dir, fileName)); err != nil || now2026.Add(5*time.Hour+time.Minute).Sub(wire.FromUS(s.FloorUS)) > time.Second {
 			t.Errorf("floor after a stop = %v, %v", wire.FromUS(s.FloorUS), err)
 		}
 	})

@@ -55,7 +55,7 @@ func newGateIn(t *testing.T, o *office, point, dir string, program ...string) *g
 // device returns who the gate is.
 func (g *gate) device() wire.DeviceID {
 	g.t.Helper()
-	id, err := enrol.Load(filepath.Join(g.dir, "identity"))
+	id, err := enrol.Load(filepath.Join(g.dir, "identity"), nil)
 	if err != nil {
 		g.t.Fatal(err)
 	}
