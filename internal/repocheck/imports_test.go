@@ -113,3 +113,19 @@ func TestAdaptersKeepTheirTools(t *testing.T) {
 		}
 	}
 }
+
+// TestShippedProgramsContainNoTestDisk keeps the file system of the power-cut
+// tests, and what it is made of, out of what is installed.
+func TestShippedProgramsContainNoTestDisk(t *testing.T) {
+	cmd := exec.Command("go", "list", "-deps", "./cmd/...")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for _, dep := range strings.Fields(string(out)) {
+		if in(dep, "github.com/hanwen/go-fuse") || in(dep, "gatecast/internal/lossyfs") {
+			t.Errorf("a program under cmd contains %s", dep)
+		}
+	}
+}
