@@ -14,7 +14,7 @@ tools:
 
 # Packages whose tests play in real time: they run one at a time, so that the
 # tests of other packages do not make them late.
-REALTIME = /agent$$|/audio/output|/cmd/gatecast|/controller/link|/internal/soundcheck|/internal/simulate|/internal/acceptance
+REALTIME = /agent$$|/audio/output|/cmd/gatecast|/controller/link|/internal/guest|/internal/soundcheck|/internal/simulate|/internal/acceptance
 
 # The race detector needs cgo and a C compiler; the products do not. The
 # acceptance tests run on the programs as they are shipped.

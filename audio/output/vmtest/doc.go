@@ -6,6 +6,6 @@
 // It has only tests. The test binary is the guest's init as well: as process 1
 // it loads the sound modules, runs the plays of guest_test.go and prints what
 // came of them; the test on the host boots it, pulls the plug when asked to,
-// and compares what QEMU heard with the clips. The kernels are downloaded once
-// into the user's cache folder by apt-get, which needs no root.
+// and compares what QEMU heard with the clips. Kernels and machines are those of
+// internal/guest.
 package vmtest

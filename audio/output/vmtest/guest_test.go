@@ -10,22 +10,20 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"gatecast/audio"
 	"gatecast/audio/output"
 	"gatecast/audio/output/alsa"
+	"gatecast/internal/guest/errand"
 )
 
 func TestMain(m *testing.M) {
 	switch {
 	case os.Getpid() == 1:
-		guest()
+		inGuest()
 		return
 	case os.Args[0] == spinner:
 		//lint:ignore SA5002 it is here to load a core
@@ -47,21 +45,10 @@ type outcome struct {
 	Percent int           `json:"percent,omitempty"`
 }
 
-// guest is process 1 of the virtual machine.
-func guest() {
-	defer func() {
-		if p := recover(); p != nil {
-			fmt.Println("guest panics:", p)
-		}
-		unix.Sync()
-		unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
-	}()
-	for _, fs := range [][2]string{{"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"}} {
-		if err := unix.Mount(fs[0], fs[1], fs[0], 0, ""); err != nil {
-			fmt.Println("mounting", fs[1], err)
-		}
-	}
-	loadModules()
+// inGuest is process 1 of the virtual machine.
+func inGuest() {
+	defer errand.PowerOff()
+	errand.Prepare()
 	if c, ok := waitForCard("USB-Audio", true); ok {
 		fmt.Println("usb card is", c.ID)
 	}
@@ -185,24 +172,6 @@ func play(c alsa.Card, o output.Options, src audio.Source, limit time.Duration) 
 		out.Code = f.Code
 	}
 	return out
-}
-
-func loadModules() {
-	order, err := os.ReadFile("/modules/order")
-	if err != nil {
-		fmt.Println("reading the order of modules:", err)
-		return
-	}
-	for _, name := range strings.Fields(string(order)) {
-		f, err := os.Open(filepath.Join("/modules", name))
-		if err == nil {
-			err = unix.FinitModule(int(f.Fd()), "", 0)
-			f.Close()
-		}
-		if err != nil && !errors.Is(err, unix.EEXIST) {
-			fmt.Println("loading", name, err)
-		}
-	}
 }
 
 // waitForCard waits until a card of the driver is there, or is not.

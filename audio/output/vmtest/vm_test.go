@@ -16,6 +16,7 @@ import (
 	"gatecast/audio"
 	"gatecast/audio/output"
 	"gatecast/audio/output/alsa"
+	"gatecast/internal/guest"
 	"gatecast/internal/needtool"
 	"gatecast/internal/soundcheck"
 )
@@ -88,7 +89,7 @@ const mips = 250
 func (m guestMachine) run(t *testing.T) (raw map[string]json.RawMessage, wavs map[string]*audio.PCM) {
 	t.Helper()
 	needtool.Need(t, m.qemu, "go")
-	k := fetchKernel(t, m.kernel, m.arch, m.modules)
+	k := guest.FetchKernel(t, m.kernel, m.arch, m.modules)
 	dir, err := os.MkdirTemp("", "gcvm") // short: it holds a socket
 	if err != nil {
 		t.Fatal(err)
@@ -101,10 +102,10 @@ func (m guestMachine) run(t *testing.T) (raw map[string]json.RawMessage, wavs ma
 		t.Fatalf("building the guest's init: %v\n%s", err, out)
 	}
 	initrd := filepath.Join(dir, "initrd")
-	if err := writeInitramfs(initrd, init, k); err != nil {
+	if err := guest.Initramfs(initrd, init, k, nil); err != nil {
 		t.Fatal(err)
 	}
-	args := append(slices.Clone(m.args), "-kernel", k.image, "-initrd", initrd,
+	args := append(slices.Clone(m.args), "-kernel", k.Image, "-initrd", initrd,
 		"-append", "console="+m.console+" quiet loglevel=1 panic=-1")
 	for _, w := range m.wavs {
 		args = append(args, "-audiodev", "wav,id="+w+",out.frequency=48000,path="+filepath.Join(dir, w+".wav"))
@@ -112,7 +113,7 @@ func (m guestMachine) run(t *testing.T) (raw map[string]json.RawMessage, wavs ma
 	// The guest's clock counts its instructions, and so do its cards: what it
 	// sees does not depend on how busy the host is, and idle time is skipped.
 	args = append(args, "-icount", "shift=2,sleep=off")
-	raw = boot(t, m.qemu, args, filepath.Join(dir, "qmp"))
+	raw = boot(t, m.qemu, args, dir)
 	wavs = map[string]*audio.PCM{}
 	for _, w := range m.wavs {
 		if wavs[w], err = soundcheck.ReadWAV(filepath.Join(dir, w+".wav")); err != nil {
