@@ -20,7 +20,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"math/rand/v2"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -94,6 +96,7 @@ func New(o Options) (app *App, err error) {
 	if a.id, err = enrol.Load(dirs.Identity, a.o.FS); err != nil {
 		return nil, err
 	}
+	a.id.HTTP = a.o.HTTP
 	a.base = "https://" + elsewhere(strings.TrimPrefix(a.id.URL, "https://"), o.Host)
 	if err := a.openStores(dirs); err != nil {
 		return nil, err
@@ -116,7 +119,7 @@ func (a *App) openStores(dirs Dirs) (err error) {
 			return err
 		}
 	}
-	if a.journal, err = journal.Open(dirs.Journal, journal.Options{Now: a.now, FS: a.o.FS, Logger: a.o.Logger}); err != nil {
+	if a.journal, err = journal.Open(dirs.Journal, journal.Options{Now: a.now, FS: a.o.FS, Logger: a.o.Logger, Rand: a.dice()}); err != nil {
 		return err
 	}
 	a.stack.OnStop("journal", func(context.Context) error { return a.journal.Close() })
@@ -181,6 +184,7 @@ func (a *App) openParts(dirs Dirs) (err error) {
 	o.Doer = orders{a}
 	o.PlanChanged = a.engine.PlanChanged
 	o.ReportJitter, o.FetchJitter, o.Heartbeat, o.Logger = a.o.ReportJitter, a.o.FetchJitter, a.o.Heartbeat, a.o.Logger
+	o.Dial, o.HTTP, o.Rand = a.o.Dial, a.o.HTTP, a.o.Rand
 	a.link, err = link.New(o)
 	return err
 }
@@ -200,6 +204,23 @@ func (a *App) trustedNow() (time.Time, bool) {
 	now := a.clock.Now()
 	return now.Wall, now.Level >= wire.T1
 }
+
+// dice names the journal's logs; nil is the machine's own source.
+func (a *App) dice() io.Reader {
+	if a.o.Rand == nil {
+		return nil
+	}
+	var seed [32]byte
+	_, _ = a.o.Rand.Read(seed[:]) // never fails
+	return rand.NewChaCha8(seed)
+}
+
+// Playing returns the play that sounds, or is about to within a second; empty
+// when none does.
+func (a *App) Playing() wire.PlayID { return a.engine.Playing() }
+
+// Now reads the device's clock: what it believes, and how far.
+func (a *App) Now() walltime.Stamp { return a.clock.Now() }
 
 // Device returns who this agent is.
 func (a *App) Device() wire.DeviceID { return a.id.Device }

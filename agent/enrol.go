@@ -46,7 +46,7 @@ func Enrol(ctx context.Context, o Options) error {
 			if err != nil {
 				return err
 			}
-			id, err := enrol.Join(ctx, enrol.Request{Line: line, Dir: dir, FS: o.FS, Hardware: Hardware()})
+			id, err := enrol.Join(ctx, enrol.Request{Line: line, Dir: dir, FS: o.FS, Hardware: Hardware(), HTTP: o.HTTP})
 			if err == nil {
 				log.Info("device enrolled", "device", id.Device, "point", id.Point, "controller", id.URL, "line_from", from)
 				return nil

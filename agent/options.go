@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -38,9 +40,15 @@ type Options struct {
 	FetchJitter  time.Duration // clips of a plan that is not due soon wait up to this
 	Heartbeat    time.Duration // longest pause between two states
 
-	Kernel walltime.KernelClock // nil is the real one
-	FS     durable.FS           // where DataDir is; nil is the real disk
-	Logger *slog.Logger         // nil discards
+	// What the machine gives, for whoever runs agents without one; nil is the
+	// real thing.
+	Kernel walltime.KernelClock
+	FS     durable.FS        // where DataDir is
+	Dial   link.Dialer       // instead of MQTT over TLS
+	HTTP   http.RoundTripper // instead of HTTPS, for enrolment too
+	Rand   *rand.ChaCha8     // of jitter, nonces and names of logs; New draws from it, nobody later
+
+	Logger *slog.Logger // nil discards
 }
 
 // DefaultOptions returns what a gate uses.

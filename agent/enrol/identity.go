@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -38,6 +39,8 @@ type Identity struct {
 	Root      []byte // the envelope of the trust root
 	RootHash  string // its SHA-256, as on the join line
 	Enrolled  time.Time
+
+	HTTP http.RoundTripper // for Renew, instead of HTTPS; nil is the real thing; set before use
 
 	dir  string
 	fs   durable.Volume

@@ -25,10 +25,11 @@ import (
 // Request is what Join needs.
 type Request struct {
 	Line
-	Dir      string        // folder of the identity; made when missing
-	Hardware string        // what the device is, for people, e.g. "Raspberry Pi 4 Model B"
-	FS       durable.FS    // where Dir is; nil means the real disk
-	Timeout  time.Duration // of each exchange; 0 means 20 s
+	Dir      string            // folder of the identity; made when missing
+	Hardware string            // what the device is, for people, e.g. "Raspberry Pi 4 Model B"
+	FS       durable.FS        // where Dir is; nil means the real disk
+	Timeout  time.Duration     // of each exchange; 0 means 20 s
+	HTTP     http.RoundTripper // instead of HTTPS; nil is the real thing
 }
 
 const (
@@ -102,7 +103,7 @@ func prepare(v durable.Volume, dir string) (*ecdsa.PrivateKey, error) {
 // connection, says whether it is the right one.
 func fetchRoot(ctx context.Context, req Request) ([]byte, *x509.CertPool, error) {
 	anyone := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}
-	status, _, body, err := exchange(ctx, anyone, req.Timeout, http.MethodGet, req.URL+wire.PathRoot, nil, seal.MaxDocument)
+	status, _, body, err := exchange(ctx, transport(req.HTTP, anyone), req.Timeout, http.MethodGet, req.URL+wire.PathRoot, nil, seal.MaxDocument)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -123,7 +124,7 @@ func ask(ctx context.Context, req Request, key *ecdsa.PrivateKey, pool *x509.Cer
 		return wire.EnrolAnswer{}, &Error{Code: BadDisk, Err: err}
 	}
 	body := wire.EnrolRequest{Code: req.Code, CSR: csr, Hardware: req.Hardware}
-	answer, err := post(ctx, pinned(pool, nil), req.Timeout, req.URL+wire.PathEnrol, body)
+	answer, err := post(ctx, transport(req.HTTP, pinned(pool, nil)), req.Timeout, req.URL+wire.PathEnrol, body)
 	if e, ok := errors.AsType[*Error](err); ok && (e.Code == UnknownCode || e.Code == UsedCode || e.Code == ExpiredCode) {
 		e.Subject = req.Code
 	}
@@ -144,12 +145,12 @@ func signingRequest(key *ecdsa.PrivateKey) ([]byte, error) {
 }
 
 // post sends an EnrolRequest and returns the answer or the refusal.
-func post(ctx context.Context, conf *tls.Config, timeout time.Duration, url string, req wire.EnrolRequest) (wire.EnrolAnswer, error) {
+func post(ctx context.Context, via http.RoundTripper, timeout time.Duration, url string, req wire.EnrolRequest) (wire.EnrolAnswer, error) {
 	data, err := json.Marshal(req)
 	if err != nil {
 		return wire.EnrolAnswer{}, fmt.Errorf("encoding request: %w", err)
 	}
-	status, kind, body, err := exchange(ctx, conf, timeout, http.MethodPost, url, data, maxAnswer)
+	status, kind, body, err := exchange(ctx, via, timeout, http.MethodPost, url, data, maxAnswer)
 	if err != nil {
 		return wire.EnrolAnswer{}, err
 	}
@@ -190,9 +191,17 @@ func sentence(s string) string {
 	return s
 }
 
+// transport returns instead, or what makes connections under conf.
+func transport(instead http.RoundTripper, conf *tls.Config) http.RoundTripper {
+	if instead != nil {
+		return instead
+	}
+	return &http.Transport{TLSClientConfig: conf, DisableKeepAlives: true}
+}
+
 // exchange does one request on a connection of its own and returns status,
 // content type and a body of at most limit bytes.
-func exchange(ctx context.Context, conf *tls.Config, timeout time.Duration, method, url string, body []byte, limit int64) (int, string, []byte, error) {
+func exchange(ctx context.Context, via http.RoundTripper, timeout time.Duration, method, url string, body []byte, limit int64) (int, string, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
@@ -203,7 +212,7 @@ func exchange(ctx context.Context, conf *tls.Config, timeout time.Duration, meth
 		r.Header.Set("Content-Type", "application/json")
 	}
 	client := &http.Client{
-		Transport: &http.Transport{TLSClientConfig: conf, DisableKeepAlives: true},
+		Transport: via,
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // the join line says where the controller is, nobody else
 		},

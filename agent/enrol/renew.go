@@ -23,7 +23,7 @@ func (id *Identity) Renew(ctx context.Context, base string, clock Clock) error {
 	if err != nil {
 		return &Error{Code: BadDisk, Subject: id.dir, Err: err}
 	}
-	answer, err := post(ctx, id.TLS(clock), defaultTimeout, base+wire.PathRenew, wire.EnrolRequest{CSR: csr})
+	answer, err := post(ctx, transport(id.HTTP, id.TLS(clock)), defaultTimeout, base+wire.PathRenew, wire.EnrolRequest{CSR: csr})
 	if err != nil {
 		return named(ctx, err, base)
 	}

@@ -77,6 +77,8 @@ type Options struct {
 	Logger *slog.Logger
 	// FS is the disk; nil means the real one.
 	FS durable.FS
+	// Rand names new logs; nil is the machine's own source.
+	Rand io.Reader
 }
 
 func (o *Options) defaults() error {
@@ -102,6 +104,9 @@ func (o *Options) defaults() error {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
 	}
 	return nil
 }
@@ -398,7 +403,9 @@ func (j *Journal) newSegment(epoch uint64, log wire.LogID, first wire.Seq, prev 
 // begin starts a new log; the old ones stay, to be delivered.
 func (j *Journal) begin() error {
 	var id [8]byte
-	_, _ = rand.Read(id[:]) // never fails
+	if _, err := io.ReadFull(j.o.Rand, id[:]); err != nil {
+		return fmt.Errorf("naming a log: %w", err)
+	}
 	log := wire.LogID(hex.EncodeToString(id[:]))
 	epoch := uint64(1)
 	if len(j.logs) > 0 {

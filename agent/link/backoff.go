@@ -1,9 +1,11 @@
 package link
 
 import (
+	cryptorand "crypto/rand"
 	"hash/fnv"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -12,6 +14,7 @@ import (
 // which lost the same broker at the same instant do not return together.
 type backoff struct {
 	first, most time.Duration
+	dice        *dice // nil is the machine's own
 	attempt     int
 }
 
@@ -22,22 +25,62 @@ func (b *backoff) next() time.Duration {
 		d = min(2*d, b.most)
 	}
 	b.attempt++
-	return d/2 + rand.N(d/2)
+	return d/2 + b.dice.below(d/2)
 }
 
 func (b *backoff) reset() { b.attempt = 0 }
 
+// dice is where jitter and nonces come from. Nil is the machine's own source.
+// It is safe for concurrent use.
+type dice struct {
+	mu  sync.Mutex
+	src *rand.ChaCha8
+	r   *rand.Rand // draws from src
+}
+
+// newDice returns dice of their own, drawn from src; nil for nil.
+func newDice(src *rand.ChaCha8) *dice {
+	if src == nil {
+		return nil
+	}
+	var seed [32]byte
+	_, _ = src.Read(seed[:]) // never fails
+	own := rand.NewChaCha8(seed)
+	return &dice{src: own, r: rand.New(own)}
+}
+
+// below returns a random time in [0, d); d is above 0.
+func (x *dice) below(d time.Duration) time.Duration {
+	if x == nil {
+		return rand.N(d)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return time.Duration(x.r.Int64N(int64(d)))
+}
+
 // about returns d, up to a tenth more or less.
-func about(d time.Duration) time.Duration {
-	return d - d/10 + rand.N(d/5+1)
+func (x *dice) about(d time.Duration) time.Duration {
+	return d - d/10 + x.below(d/5+1)
 }
 
 // within returns a random time in [0, d]; 0 for d ≤ 0.
-func within(d time.Duration) time.Duration {
+func (x *dice) within(d time.Duration) time.Duration {
 	if d <= 0 {
 		return 0
 	}
-	return rand.N(d + 1)
+	return x.below(d + 1)
+}
+
+// read fills b with what nobody can guess.
+func (x *dice) read(b []byte) {
+	if x == nil {
+		_, _ = cryptorand.Read(b) // never fails
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	_, _ = x.src.Read(b) // never fails
 }
 
 // seeded returns a time in [0, d] that depends on the words only: each device

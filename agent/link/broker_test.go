@@ -183,7 +183,7 @@ func TestWillSpeaksForADeadDevice(t *testing.T) {
 	attend(t, o, addr)
 	id := member(t, o)
 	will := []byte(`{"session":7,"online":false}`)
-	tr, err := dialPaho(t.Context(), connect{device: id.Device, broker: addr, tls: id.TLS(nil), keepAlive: time.Minute, will: will, deliver: func(inbound) {}, log: discard()})
+	tr, err := dialPaho(t.Context(), Connection{Device: id.Device, Broker: addr, TLS: id.TLS(nil), KeepAlive: time.Minute, Will: will, Deliver: func(Inbound) {}, Log: discard()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,17 +191,17 @@ func TestWillSpeaksForADeadDevice(t *testing.T) {
 	if err := p.conn.SetReadDeadline(time.Now()); err != nil { // as if the network had failed
 		t.Fatal(err)
 	}
-	if err := <-tr.lost(); err == nil {
+	if err := <-tr.Lost(); err == nil {
 		t.Error("a cut connection was lost without a reason")
 	}
 	k := o.Await(id.Device, 15*time.Second, "the will", func(k officetest.Device) bool { return len(k.States) == 1 })
 	if s := k.States[0]; s.Online || s.Session != 7 {
 		t.Errorf("will = %+v", s)
 	}
-	if err := tr.publish(wire.KindState, []byte("{}")); err == nil {
+	if err := tr.Publish(wire.KindState, []byte("{}")); err == nil {
 		t.Error("publishing on a dead connection succeeded")
 	}
-	tr.close()
+	tr.Close()
 }
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -210,7 +210,7 @@ func TestDialRefusesAnotherCA(t *testing.T) {
 	o, other := officetest.New(t), officetest.New(t)
 	addr := startNATS(t, other)
 	id := member(t, o)
-	_, err := dialPaho(t.Context(), connect{device: id.Device, broker: addr, tls: id.TLS(nil), keepAlive: time.Minute, deliver: func(inbound) {}, log: discard()})
+	_, err := dialPaho(t.Context(), Connection{Device: id.Device, Broker: addr, TLS: id.TLS(nil), KeepAlive: time.Minute, Deliver: func(Inbound) {}, Log: discard()})
 	if err == nil {
 		t.Error("connected to a broker of another CA")
 	}
@@ -227,7 +227,7 @@ func TestDialEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(100*time.Millisecond, cancel)
 	began := time.Now()
-	_, err = dialPaho(ctx, connect{device: id.Device, broker: ln.Addr().String(), tls: id.TLS(nil), keepAlive: time.Minute, deliver: func(inbound) {}, log: discard()})
+	_, err = dialPaho(ctx, Connection{Device: id.Device, Broker: ln.Addr().String(), TLS: id.TLS(nil), KeepAlive: time.Minute, Deliver: func(Inbound) {}, Log: discard()})
 	if err == nil || time.Since(began) > 5*time.Second {
 		t.Errorf("dialling a silent server ended with %v after %s", err, time.Since(began))
 	}

@@ -38,7 +38,10 @@ type Fetcher struct {
 	stall  time.Duration
 }
 
-func newFetcher(base string, conf func() *tls.Config) *Fetcher {
+func newFetcher(base string, conf func() *tls.Config, instead http.RoundTripper) *Fetcher {
+	if instead != nil {
+		return &Fetcher{base: base, stall: stall, client: &http.Client{Transport: instead}}
+	}
 	dialer := net.Dialer{Timeout: dialTimeout}
 	return &Fetcher{base: base, stall: stall, client: &http.Client{Transport: &http.Transport{
 		DialTLSContext: func(ctx context.Context, network, addr string) (net.Conn, error) {

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -103,6 +105,11 @@ type Options struct {
 	ReportJitter time.Duration // records and states wait a random time up to this; 0 sends at once
 	FetchJitter  time.Duration // clips of a plan that is not due soon wait up to this
 	Logger       *slog.Logger  // nil discards
+
+	// Seams for a network that is not one; nil is the real thing.
+	Dial Dialer            // instead of MQTT over TLS
+	HTTP http.RoundTripper // instead of HTTPS
+	Rand *rand.ChaCha8     // of jitter and nonces; New draws from it, nobody later
 }
 
 // DefaultOptions returns Options with every default filled in.
@@ -154,7 +161,9 @@ type Link struct {
 	fetcher  *Fetcher
 	clips    Clips
 	counters *counters
-	dial     func(ctx context.Context, c connect) (transport, error)
+	dial     Dialer
+	dice     *dice // of the session
+	planDice *dice // of keepPlan: two goroutines that draw in no order of their own
 
 	nudged    chan struct{}       // state may have changed
 	offers    chan wire.PlanOffer // the newest offer only
@@ -175,12 +184,15 @@ func New(o Options) (*Link, error) {
 	}
 	l := &Link{
 		o: o, log: o.Logger.With("component", "link"),
-		fetcher: newFetcher(o.Base, o.TLS), counters: c,
+		fetcher: newFetcher(o.Base, o.TLS, o.HTTP), counters: c, dice: newDice(o.Rand), planDice: newDice(o.Rand),
 		nudged: make(chan struct{}, 1), offers: make(chan wire.PlanOffer, 1),
 		orders: make(chan order, 4), results: make(chan wire.Result, 16),
 	}
 	l.clips = o.Clips(l.fetcher)
-	l.dial = dialPaho
+	l.dial = o.Dial
+	if l.dial == nil {
+		l.dial = dialPaho
+	}
 	return l, nil
 }
 
@@ -211,7 +223,7 @@ func (l *Link) Run(ctx context.Context) {
 // keepSession connects again and again. The pause grows with every attempt
 // and starts over once a session has lasted.
 func (l *Link) keepSession(ctx context.Context) {
-	pause := backoff{first: 500 * time.Millisecond, most: time.Minute}
+	pause := backoff{first: 500 * time.Millisecond, most: time.Minute, dice: l.dice}
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := l.session(ctx)

@@ -12,11 +12,11 @@ type order struct{ c wire.Command }
 
 // takeCommand verifies a command against this connection, at most once, and
 // hands it on.
-func (s *session) takeCommand(m inbound) error {
-	if len(m.data) > wire.MaxMessage {
-		return fmt.Errorf("command of %d bytes", len(m.data))
+func (s *session) takeCommand(m Inbound) error {
+	if len(m.Data) > wire.MaxMessage {
+		return fmt.Errorf("command of %d bytes", len(m.Data))
 	}
-	c, err := s.l.o.Plans.VerifyCommand(m.data, s.nonce, s.l.trustedUS())
+	c, err := s.l.o.Plans.VerifyCommand(m.Data, s.nonce, s.l.trustedUS())
 	if err != nil {
 		return err
 	}

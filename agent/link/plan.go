@@ -12,8 +12,8 @@ import (
 )
 
 // takeOffer hands an offer to keepPlan; a newer one replaces one that waits.
-func (s *session) takeOffer(m inbound) error {
-	offer, err := wire.Decode[wire.PlanOffer](m.data)
+func (s *session) takeOffer(m Inbound) error {
+	offer, err := wire.Decode[wire.PlanOffer](m.Data)
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (s *session) takeOffer(m inbound) error {
 // keepPlan takes offered plans and gets the clips of the plan in force. Both
 // happen here, one after the other; a new offer interrupts the fetching.
 func (l *Link) keepPlan(ctx context.Context) {
-	k := keeper{l: l, pause: backoff{first: 2 * time.Second, most: 5 * time.Minute}}
+	k := keeper{l: l, pause: backoff{first: 2 * time.Second, most: 5 * time.Minute, dice: l.planDice}}
 	timer := time.NewTimer(0) // clips may be missing from the run before
 	defer timer.Stop()
 	for {
@@ -110,7 +110,7 @@ func diskFull(err error) bool {
 func (k *keeper) later(err error) time.Duration {
 	wait := k.pause.next()
 	if busy, ok := errors.AsType[*BusyError](err); ok {
-		wait = busy.After + within(busy.After/2)
+		wait = busy.After + k.l.planDice.within(busy.After/2)
 	}
 	if diskFull(err) {
 		wait = min(wait, roomAgain)

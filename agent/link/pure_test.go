@@ -85,7 +85,7 @@ func seqsOf(batches []wire.Batch) []wire.Seq {
 
 func TestWindowSendsOnceUntilDue(t *testing.T) {
 	now := time.Unix(1000, 0)
-	w := newWindow()
+	w := newWindow(nil)
 	got, err := w.pick(now, records("a", 1, 3, 64))
 	if err != nil || !slices.Equal(seqsOf(got), []wire.Seq{1, 2, 3}) {
 		t.Fatalf("first pick sends %v, %v", seqsOf(got), err)
@@ -112,7 +112,7 @@ func TestWindowSendsOnceUntilDue(t *testing.T) {
 }
 
 func TestWindowKeepsTheLimitsOfABatch(t *testing.T) {
-	w := newWindow()
+	w := newWindow(nil)
 	got, err := w.pick(time.Unix(1000, 0), records("a", 1, 400, 600))
 	if err != nil || len(got) != windowBatches {
 		t.Fatalf("%d batches, %v, want %d", len(got), err, windowBatches)
@@ -123,7 +123,7 @@ func TestWindowKeepsTheLimitsOfABatch(t *testing.T) {
 			t.Errorf("batch %d has %d records, %d bytes", i, len(b.Records), len(data))
 		}
 	}
-	small := newWindow()
+	small := newWindow(nil)
 	got, _ = small.pick(time.Unix(1000, 0), records("a", 1, 60, 1))
 	if len(got) != 2 || len(got[0].Records) != wire.MaxBatchRecords {
 		t.Errorf("60 small records come in %d batches", len(got))
@@ -132,7 +132,7 @@ func TestWindowKeepsTheLimitsOfABatch(t *testing.T) {
 
 func TestWindowStartsOverForAnotherLogAndARestoredController(t *testing.T) {
 	now := time.Unix(1000, 0)
-	w := newWindow()
+	w := newWindow(nil)
 	_, _ = w.pick(now, records("a", 90, 95, 64))
 	if got, _ := w.pick(now, records("b", 1, 2, 64)); !slices.Equal(seqsOf(got), []wire.Seq{1, 2}) {
 		t.Errorf("another log: sent %v", seqsOf(got))
@@ -151,7 +151,7 @@ func TestWindowDeliversThroughALossyPipe(t *testing.T) {
 		total := wire.Seq(rapid.IntRange(1, 500).Draw(t, "records"))
 		loss := rapid.IntRange(0, 60).Draw(t, "loss_pct")
 		rnd := rand.New(rand.NewPCG(seed, 1))
-		now, w := time.Unix(1000, 0), newWindow()
+		now, w := time.Unix(1000, 0), newWindow(nil)
 		have := map[wire.Seq]bool{}
 		var acked wire.Seq
 		for steps := 0; acked < total; steps++ {

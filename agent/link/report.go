@@ -18,10 +18,11 @@ const settle = 250 * time.Millisecond
 // maxListed bounds each list of clips in a state: 128 hashes are 9 KB.
 const maxListed = 128
 
-// reporter decides when a state is published. It is pure.
+// reporter decides when a state is published. It is pure but for the dice.
 type reporter struct {
 	every  time.Duration // heartbeat
 	jitter time.Duration
+	dice   *dice
 	last   wire.State
 	sentAt time.Time
 	beat   time.Time // when it is published although nothing changed
@@ -30,7 +31,7 @@ type reporter struct {
 
 // nudge says at now that the state may have changed.
 func (r *reporter) nudge(now time.Time) {
-	at := now.Add(settle + within(r.jitter))
+	at := now.Add(settle + r.dice.within(r.jitter))
 	if gap := r.sentAt.Add(stateGap); at.Before(gap) {
 		at = gap
 	}
@@ -52,7 +53,7 @@ func (r *reporter) pick(now time.Time, s wire.State) bool {
 
 // sent notes that s was published at now.
 func (r *reporter) sent(now time.Time, s wire.State) {
-	r.last, r.sentAt, r.beat = s, now, now.Add(about(r.every))
+	r.last, r.sentAt, r.beat = s, now, now.Add(r.dice.about(r.every))
 	r.due = r.beat
 }
 

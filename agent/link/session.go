@@ -2,7 +2,6 @@ package link
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -31,9 +30,9 @@ const (
 // session is one connection, driven by a single goroutine.
 type session struct {
 	l      *Link
-	tr     transport
+	tr     Transport
 	number uint64
-	inbox  chan inbound
+	inbox  chan Inbound
 
 	nonce   string
 	askedAt time.Time
@@ -57,18 +56,18 @@ func (l *Link) session(ctx context.Context) error {
 		return fmt.Errorf("encoding will: %w", err)
 	}
 	s := &session{
-		l: l, number: number, inbox: make(chan inbound, inboxSize), window: newWindow(),
-		state: reporter{every: l.o.Heartbeat, jitter: l.o.ReportJitter},
-		pause: backoff{first: 2 * askAgain, most: askAgainMost},
+		l: l, number: number, inbox: make(chan Inbound, inboxSize), window: newWindow(l.dice),
+		state: reporter{every: l.o.Heartbeat, jitter: l.o.ReportJitter, dice: l.dice},
+		pause: backoff{first: 2 * askAgain, most: askAgainMost, dice: l.dice},
 	}
-	s.tr, err = l.dial(ctx, connect{
-		device: l.o.Device, broker: l.o.Broker, tls: l.o.TLS(), keepAlive: about(l.o.KeepAlive),
-		will: will, deliver: s.deliver, log: l.log,
+	s.tr, err = l.dial(ctx, Connection{
+		Device: l.o.Device, Broker: l.o.Broker, TLS: l.o.TLS(), KeepAlive: l.dice.about(l.o.KeepAlive),
+		Will: will, Deliver: s.deliver, Log: l.log,
 	})
 	if err != nil {
 		return err
 	}
-	defer s.tr.close()
+	defer s.tr.Close()
 	if err := s.hello(time.Now()); err != nil {
 		return err
 	}
@@ -85,7 +84,7 @@ func (l *Link) session(ctx context.Context) error {
 }
 
 // deliver takes a message from the transport without blocking.
-func (s *session) deliver(m inbound) {
+func (s *session) deliver(m Inbound) {
 	select {
 	case s.inbox <- m:
 	default:
@@ -109,7 +108,7 @@ func (s *session) serve(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case err = <-s.tr.lost():
+		case err = <-s.tr.Lost():
 			if err == nil {
 				err = fmt.Errorf("connection closed")
 			}
@@ -168,7 +167,7 @@ func (s *session) act(now time.Time) error {
 func (s *session) appended(now time.Time) {
 	s.state.nudge(now)
 	if s.collect.IsZero() {
-		s.collect = now.Add(within(s.l.o.ReportJitter))
+		s.collect = now.Add(s.l.dice.within(s.l.o.ReportJitter))
 	}
 }
 
@@ -176,7 +175,7 @@ func (s *session) appended(now time.Time) {
 // nonce.
 func (s *session) hello(now time.Time) error {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	s.l.dice.read(b[:])
 	s.nonce, s.askedAt = hex.EncodeToString(b[:]), now
 	s.ask = now.Add(s.pause.next())
 	state := s.present()
@@ -236,14 +235,14 @@ func (s *session) send(kind wire.Kind, v any) error {
 		s.l.log.Error("message is too long and was not sent", "kind", string(kind), "bytes", len(data))
 		return nil
 	}
-	return s.tr.publish(kind, data)
+	return s.tr.Publish(kind, data)
 }
 
 // handle takes one message. What is wrong with it is logged and forgotten: a
 // faulty or hostile message must not end the connection.
-func (s *session) handle(m inbound) {
+func (s *session) handle(m Inbound) {
 	var err error
-	switch m.kind {
+	switch m.Kind {
 	case wire.KindAck:
 		err = s.takeAck(m)
 	case wire.KindTime:
@@ -254,12 +253,12 @@ func (s *session) handle(m inbound) {
 		err = s.takeCommand(m)
 	}
 	if err != nil {
-		s.l.log.Warn("message refused", "kind", string(m.kind), "err", err)
+		s.l.log.Warn("message refused", "kind", string(m.Kind), "err", err)
 	}
 }
 
-func (s *session) takeAck(m inbound) error {
-	ack, err := wire.Decode[wire.Ack](m.data)
+func (s *session) takeAck(m Inbound) error {
+	ack, err := wire.Decode[wire.Ack](m.Data)
 	if err != nil {
 		return err
 	}
@@ -277,20 +276,20 @@ func (s *session) takeAck(m inbound) error {
 	return nil
 }
 
-func (s *session) takeTime(m inbound) error {
-	if len(m.data) > wire.MaxMessage {
-		return fmt.Errorf("time answer of %d bytes", len(m.data))
+func (s *session) takeTime(m Inbound) error {
+	if len(m.Data) > wire.MaxMessage {
+		return fmt.Errorf("time answer of %d bytes", len(m.Data))
 	}
-	answer, err := s.l.o.Plans.VerifyTime(m.data, s.nonce)
+	answer, err := s.l.o.Plans.VerifyTime(m.Data, s.nonce)
 	if err != nil {
 		return err
 	}
-	rtt := m.at.Sub(s.askedAt)
+	rtt := m.At.Sub(s.askedAt)
 	if rtt > maxRTT {
 		return fmt.Errorf("time answer came after %s: the limit is %s", rtt.Round(time.Millisecond), maxRTT)
 	}
 	s.l.o.Clock.Trust(answer.NowUS, rtt)
 	s.pause.reset()
-	s.ask = time.Now().Add(about(refresh))
+	s.ask = time.Now().Add(s.l.dice.about(refresh))
 	return nil
 }

@@ -28,7 +28,7 @@ func TestSessionIntroducesItself(t *testing.T) {
 			!h.State.Online || h.State.Session != h.Session || h.State.PlanVersion != 7 {
 			t.Errorf("hello = %+v", h)
 		}
-		will, err := wire.Decode[wire.State](p.c.will)
+		will, err := wire.Decode[wire.State](p.c.Will)
 		if err != nil || will.Online || will.Session != h.Session {
 			t.Errorf("will = %+v, %v, want offline with session %d", will, err, h.Session)
 		}
@@ -277,13 +277,13 @@ func TestHostileMessagesDoNotEndTheSession(t *testing.T) {
 		p := conns()[0]
 		for _, kind := range []wire.Kind{wire.KindAck, wire.KindTime, wire.KindPlan, wire.KindCommand, "nonsense"} {
 			for _, data := range [][]byte{nil, []byte("{"), []byte("null"), []byte(`"x"`), make([]byte, wire.MaxMessage+1)} {
-				p.c.deliver(inbound{kind: kind, data: data, at: time.Now()})
+				p.c.Deliver(Inbound{Kind: kind, Data: data, At: time.Now()})
 				synctest.Wait()
 			}
 		}
 		p.send(t, wire.KindAck, wire.Ack{Log: "a", Upto: 99})
 		for range 10 * inboxSize { // a flood is dropped, not queued
-			p.c.deliver(inbound{kind: wire.KindAck, data: []byte("{}"), at: time.Now()})
+			p.c.Deliver(Inbound{Kind: wire.KindAck, Data: []byte("{}"), At: time.Now()})
 		}
 		synctest.Wait()
 		if n := len(conns()); n != 1 {

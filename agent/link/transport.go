@@ -15,34 +15,38 @@ import (
 	"gatecast/internal/wire"
 )
 
-// inbound is one message from the controller and when it arrived.
-type inbound struct {
-	kind wire.Kind
-	data []byte
-	at   time.Time
+// Inbound is one message from the controller and when it arrived.
+type Inbound struct {
+	Kind wire.Kind
+	Data []byte    // the Link's from here on
+	At   time.Time // with a monotonic reading
 }
 
-// connect is what one connection is made of.
-type connect struct {
-	device    wire.DeviceID
-	broker    string // host:port
-	tls       *tls.Config
-	keepAlive time.Duration
-	will      []byte        // last will on the state topic
-	deliver   func(inbound) // called from goroutines of the transport; must not block
-	log       *slog.Logger
+// Connection is what one connection is made of.
+type Connection struct {
+	Device    wire.DeviceID
+	Broker    string // host:port
+	TLS       *tls.Config
+	KeepAlive time.Duration
+	Will      []byte        // last will on the state topic
+	Deliver   func(Inbound) // called from goroutines of the transport; never blocks
+	Log       *slog.Logger
 }
 
-// transport is one live connection, subscribed to the device's topics.
-type transport interface {
-	// publish hands payload to the network, or tells why it could not.
-	publish(kind wire.Kind, payload []byte) error
-	// lost yields the reason once when the connection breaks.
-	lost() <-chan error
-	// close says good-bye, so that the broker does not send the will, and
+// Transport is one live connection, subscribed to the device's topics. The
+// Link uses it from one goroutine.
+type Transport interface {
+	// Publish hands payload to the network, or tells why it could not.
+	Publish(kind wire.Kind, payload []byte) error
+	// Lost yields the reason once when the connection breaks.
+	Lost() <-chan error
+	// Close says good-bye, so that the broker does not send the will, and
 	// ends the connection. It returns within half a second.
-	close()
+	Close()
 }
+
+// Dialer opens a connection and subscribes. It returns when ctx ends.
+type Dialer func(ctx context.Context, c Connection) (Transport, error)
 
 // Time limits of one connection.
 const (
@@ -57,15 +61,15 @@ const (
 // one connection only: paho's own reconnection has no jitter, and its tokens
 // complete without proof of delivery.
 type pahoTransport struct {
-	c    connect
+	c    Connection
 	conn net.Conn
 	cl   mqtt.Client
 	down chan error
 }
 
 // dialPaho connects and subscribes.
-func dialPaho(ctx context.Context, c connect) (transport, error) {
-	conn, err := dialTLS(ctx, c.broker, c.tls)
+func dialPaho(ctx context.Context, c Connection) (Transport, error) {
+	conn, err := dialTLS(ctx, c.Broker, c.TLS)
 	if err != nil {
 		return nil, err
 	}
@@ -74,20 +78,20 @@ func dialPaho(ctx context.Context, c connect) (transport, error) {
 	defer stop()
 	p := &pahoTransport{c: c, conn: conn, down: make(chan error, 1)}
 	o := mqtt.NewClientOptions().
-		AddBroker("tcp://"+c.broker). // a name only: the connection exists
+		AddBroker("tcp://"+c.Broker). // a name only: the connection exists
 		SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) { return newGuard(conn), nil }).
-		SetClientID(string(c.device)).
+		SetClientID(string(c.Device)).
 		SetProtocolVersion(4).
 		SetCleanSession(true).
 		SetStore(mqtt.NewMemoryStore()).
 		SetOrderMatters(true). // receive never blocks; acks keep their order
 		SetAutoReconnect(false).
 		SetConnectRetry(false).
-		SetKeepAlive(c.keepAlive).
+		SetKeepAlive(c.KeepAlive).
 		SetPingTimeout(pingTimeout).
 		SetWriteTimeout(writeTimeout).
 		SetConnectTimeout(replyTimeout).
-		SetBinaryWill(wire.Up(c.device, wire.KindState), c.will, 0, false).
+		SetBinaryWill(wire.Up(c.Device, wire.KindState), c.Will, 0, false).
 		SetDefaultPublishHandler(p.receive).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) { p.down <- err })
 	p.cl = mqtt.NewClient(o)
@@ -125,7 +129,7 @@ func dialTLS(ctx context.Context, broker string, conf *tls.Config) (net.Conn, er
 // subscribe waits for the broker's consent: what is answered to a hello sent
 // before would be lost.
 func (p *pahoTransport) subscribe() error {
-	filter := wire.DownPattern(p.c.device)
+	filter := wire.DownPattern(p.c.Device)
 	token := p.cl.Subscribe(filter, 0, nil).(*mqtt.SubscribeToken)
 	if err := wait(token, replyTimeout); err != nil {
 		return fmt.Errorf("subscribing to %q: %w", filter, err)
@@ -139,26 +143,29 @@ func (p *pahoTransport) subscribe() error {
 func (p *pahoTransport) receive(_ mqtt.Client, m mqtt.Message) {
 	at := time.Now()
 	device, kind, err := wire.ParseDown(m.Topic())
-	if err != nil || device != p.c.device {
-		p.c.log.Warn("message on a topic that is not ours dropped", "topic", m.Topic())
+	if err != nil || device != p.c.Device {
+		p.c.Log.Warn("message on a topic that is not ours dropped", "topic", m.Topic())
 		return
 	}
-	p.c.deliver(inbound{kind: kind, data: m.Payload(), at: at})
+	p.c.Deliver(Inbound{Kind: kind, Data: m.Payload(), At: at})
 }
 
-func (p *pahoTransport) publish(kind wire.Kind, payload []byte) error {
+// Publish implements Transport.
+func (p *pahoTransport) Publish(kind wire.Kind, payload []byte) error {
 	if !p.cl.IsConnectionOpen() {
 		return errors.New("publishing: connection is down")
 	}
-	if err := wait(p.cl.Publish(wire.Up(p.c.device, kind), 0, false, payload), writeTimeout); err != nil {
+	if err := wait(p.cl.Publish(wire.Up(p.c.Device, kind), 0, false, payload), writeTimeout); err != nil {
 		return fmt.Errorf("publishing %s: %w", kind, err)
 	}
 	return nil
 }
 
-func (p *pahoTransport) lost() <-chan error { return p.down }
+// Lost implements Transport.
+func (p *pahoTransport) Lost() <-chan error { return p.down }
 
-func (p *pahoTransport) close() {
+// Close implements Transport.
+func (p *pahoTransport) Close() {
 	p.cl.Disconnect(uint(goodbye / time.Millisecond))
 	_ = p.conn.Close() // also when the good-bye did not get through
 }

@@ -28,8 +28,8 @@ type window struct {
 	pause backoff
 }
 
-func newWindow() window {
-	return window{pause: backoff{first: 2 * ackWait, most: ackWaitMost}}
+func newWindow(d *dice) window {
+	return window{pause: backoff{first: 2 * ackWait, most: ackWaitMost, dice: d}}
 }
 
 // pick returns the batches to send now of the pending records of one log, and
@@ -53,7 +53,7 @@ func (w *window) pick(now time.Time, pending wire.Batch) ([]wire.Batch, error) {
 	first := seqs[0]
 	switch {
 	case pending.Log != w.log || first < w.front: // another log, or a restored controller asks again
-		*w = newWindow()
+		*w = newWindow(w.pause.dice)
 		w.log, w.sent = pending.Log, first-1
 	case first > w.front && !w.due.IsZero(): // progress
 		w.pause.reset()

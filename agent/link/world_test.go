@@ -200,7 +200,7 @@ func (w *world) snapshot() wire.State {
 
 // pipe is a transport in memory. Everything published lands in sent.
 type pipe struct {
-	c    connect
+	c    Connection
 	mu   sync.Mutex
 	sent []message
 	err  error // of publish
@@ -214,7 +214,7 @@ type message struct {
 	at   time.Time
 }
 
-func (p *pipe) publish(kind wire.Kind, data []byte) error {
+func (p *pipe) Publish(kind wire.Kind, data []byte) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.err != nil {
@@ -224,9 +224,9 @@ func (p *pipe) publish(kind wire.Kind, data []byte) error {
 	return nil
 }
 
-func (p *pipe) lost() <-chan error { return p.down }
+func (p *pipe) Lost() <-chan error { return p.down }
 
-func (p *pipe) close() {
+func (p *pipe) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.shut = true
@@ -239,7 +239,7 @@ func (p *pipe) send(t *testing.T, kind wire.Kind, v any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.c.deliver(inbound{kind: kind, data: data, at: time.Now()})
+	p.c.Deliver(Inbound{Kind: kind, Data: data, At: time.Now()})
 	synctest.Wait()
 }
 
@@ -288,7 +288,7 @@ func start(t *testing.T, w *world, change func(*Options), dial func(n int) error
 	var mu sync.Mutex
 	var made []*pipe
 	attempts := 0
-	l.dial = func(_ context.Context, c connect) (transport, error) {
+	l.dial = func(_ context.Context, c Connection) (Transport, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		attempts++

@@ -15,18 +15,17 @@ package link
 
 import (
 	"context"
-	"crypto/rand"
+	cryptorand "crypto/rand"
 	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"gatecast/controller/fleet"
 	"gatecast/internal/wire"
@@ -89,6 +88,10 @@ type Options struct {
 	ClientID      string           // empty draws one; must begin with "controller-" at the embedded broker
 	Now           func() time.Time // nil means time.Now
 	Logger        *slog.Logger     // nil discards
+
+	// Seams for a network that is not one; nil is the real thing.
+	Dial Dialer        // instead of MQTT at Broker
+	Rand *rand.ChaCha8 // of pauses
 }
 
 // DefaultStateInterval is the heartbeat of devices.
@@ -108,7 +111,7 @@ func (o *Options) validate() error {
 	}
 	if o.ClientID == "" {
 		var b [8]byte
-		_, _ = rand.Read(b[:]) // never fails
+		_, _ = cryptorand.Read(b[:]) // never fails
 		o.ClientID = "controller-" + hex.EncodeToString(b[:])
 	}
 	if o.OnEvent == nil {
@@ -146,7 +149,7 @@ type Link struct {
 	wg     sync.WaitGroup
 
 	mu      sync.Mutex
-	client  mqtt.Client // nil while down
+	client  Session // nil while down
 	upSince time.Time
 	first   chan struct{} // closed when the first session is up
 	started bool
@@ -165,6 +168,9 @@ func New(o Options) (*Link, error) {
 	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.inbox = newInbox(l.handle)
+	if l.o.Dial == nil {
+		l.o.Dial = l.dialPaho
+	}
 	return l, nil
 }
 
