@@ -32,7 +32,7 @@ func serve(t *tree, dir string) (*server, error) {
 	srv, err := fuse.NewServer(&wires{RawFileSystem: fuse.NewDefaultRawFileSystem(), t: t, dirs: map[uint64]*listing{}},
 		fmt.Sprintf("/dev/fd/%d", fd), &fuse.MountOptions{
 			DisableXAttrs: true, DisableReadDirPlus: true, DisableSplice: true,
-			MaxWrite: fuse.MAX_KERNEL_WRITE, Logger: log.New(os.Stderr, "lossyfs: ", 0),
+			MaxWrite: 128 << 10, Logger: log.New(os.Stderr, "lossyfs: ", 0),
 		})
 	if err != nil {
 		return nil, errors.Join(err, unix.Unmount(dir, unix.MNT_DETACH))
