@@ -93,7 +93,13 @@ type Record struct {
 	Device   wire.DeviceID
 	Point    PointID // that the device was bound to when the record was written
 	Received time.Time
-	Raw      []byte // the bytes that the journal hashed
+	// At is the best known instant of the record: AtUS, the device's own time,
+	// or, where that was not trusted then and the boot's time became known
+	// since, the instant that follows from it; Retimed says so.
+	At      time.Time
+	AtErr   time.Duration // bound of At's error; 0 means unknown where Level is T0 and Retimed is false
+	Retimed bool
+	Raw     []byte // the bytes that the journal hashed
 }
 
 // Outcome decodes the body of an outcome record.

@@ -36,7 +36,7 @@ type DeviceView struct {
 // Outage is a time without a running agent.
 type Outage struct {
 	From, To time.Time
-	Reason   wire.Reason // power, or device where only the program had ended
+	Reason   wire.Reason // power, or exit where only the program had ended
 }
 
 // Decide settles one obligation by its evidence. It is a pure function of the
@@ -169,7 +169,7 @@ func (t tally) enough(o fleet.Obligation) bool {
 // reason tells as much as ReasonOther.
 var reasons = []wire.Reason{
 	wire.ReasonOther, wire.ReasonOffline, wire.ReasonQuiet, wire.ReasonStopped, wire.ReasonPreempted, wire.ReasonYielded,
-	wire.ReasonNotInstalled, wire.ReasonClock, wire.ReasonPower, wire.ReasonDevice, wire.ReasonSilent, wire.ReasonClipMissing, wire.ReasonHash,
+	wire.ReasonNotInstalled, wire.ReasonExit, wire.ReasonClock, wire.ReasonPower, wire.ReasonDevice, wire.ReasonSilent, wire.ReasonClipMissing, wire.ReasonHash,
 }
 
 func telling(r wire.Reason) int { return max(slices.Index(reasons, r), 0) }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -124,7 +125,7 @@ func TestPowerCutOverASlot(t *testing.T) {
 		reason wire.Reason
 	}{
 		{"power", wire.Boot{}, wire.ReasonPower},
-		{"program_ended", wire.Boot{SameBoot: true}, wire.ReasonDevice},
+		{"program_ended", wire.Boot{SameBoot: true}, wire.ReasonExit},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, points := newTestStore(t, 1)
@@ -137,6 +138,32 @@ func TestPowerCutOverASlot(t *testing.T) {
 			expect(t, s, "after the boot", o, stands{fleet.Missed, "", tt.reason, 0, "d1", 0})
 		})
 	}
+}
+
+// TestPowerCutOnABoardWithoutClock is told by a board that begins every boot
+// at the last time it kept: before the slot, and before it was last seen.
+func TestPowerCutOnABoardWithoutClock(t *testing.T) {
+	s, points := newTestStore(t, 1)
+	o := oweTest(t, s, points[0], day0.Add(time.Hour))
+	now := o.End.Add(2 * time.Hour)
+	body, err := json.Marshal(wire.Boot{LastSeen: wire.US(o.Start.Add(-time.Minute))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range []wire.Record{
+		{Kind: wire.RecordBoot, AtUS: wire.US(o.Start.Add(-10 * time.Minute)), MonoUS: 20_000_000, BootID: "b2", Body: body},
+		{Kind: wire.RecordClock, AtUS: wire.US(now), MonoUS: 80_000_000, BootID: "b2", Level: wire.T1, ErrMS: 30, Body: json.RawMessage(`{"from":0,"to":1}`)},
+	} {
+		r.Log, r.Seq = testLog, wire.Seq(i+1)
+		raw, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		send(t, s, "d1", now, raw)
+	}
+	say(t, s, "d1", 2, now)
+	pass(t, newTestLedger(t, s, &now))
+	expect(t, s, "after the boot", o, stands{fleet.Missed, "", wire.ReasonPower, 0, "d1", 0})
 }
 
 func TestReplacedDevices(t *testing.T) {

@@ -86,9 +86,9 @@ func (l *Ledger) outages(ctx context.Context, o fleet.Obligation) ([]Outage, err
 		if b.LastSeen == 0 {
 			continue
 		}
-		out := Outage{From: wire.FromUS(b.LastSeen), To: wire.FromUS(r.AtUS), Reason: wire.ReasonPower}
+		out := Outage{From: wire.FromUS(b.LastSeen), To: r.At, Reason: wire.ReasonPower}
 		if b.SameBoot {
-			out.Reason = wire.ReasonDevice
+			out.Reason = wire.ReasonExit
 		}
 		all = append(all, out)
 	}

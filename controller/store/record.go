@@ -30,7 +30,22 @@ type entry struct {
 	at     int64
 	raw    []byte
 	reason string
+
+	boot      string
+	anchor    wire.Anchor // the zero value where the record ties no boot to the time
+	untrusted bool        // it was written without trusted time, in a boot that it names
+	mono      int64
 }
+
+// timed notes what the record says about time.
+func (e *entry) timed(level wire.TimeLevel, boot string, mono int64, a wire.Anchor) {
+	e.boot, e.mono, e.anchor = boot, mono, a
+	_, _, ok := a.At(mono) // a time since a boot
+	e.untrusted = level <= wire.T0 && boot != "" && len(boot) <= maxBoot && ok
+}
+
+// maxBoot bounds the name of a boot; Linux takes 36 bytes.
+const maxBoot = 100
 
 // AppendRecords commits records of one journal, each the exact bytes that the
 // journal hashed, and returns how many of them are new. On return they survive
@@ -71,6 +86,8 @@ func parseEntry(log wire.LogID, raw []byte) entry {
 		(h.Slot != "" || h.Kind != wire.RecordIntent && h.Kind != wire.RecordOutcome) {
 		// As nearly all of them are: four times as fast as what follows.
 		e.seq, e.kind, e.at, e.slot = h.Seq, h.Kind, h.AtUS, h.Slot
+		a, _ := h.Anchor()
+		e.timed(h.Level, h.BootID, h.MonoUS, a)
 		return e
 	}
 	var r wire.Record
@@ -84,6 +101,8 @@ func parseEntry(log wire.LogID, raw []byte) entry {
 		e.reason = "not a record: " + err.Error()
 	} else {
 		e.seq, e.kind, e.at = r.Seq, r.Kind, r.AtUS
+		a, _ := wire.AnchorOf(r)
+		e.timed(r.Level, r.BootID, r.MonoUS, a)
 		switch {
 		case r.Seq == 0:
 			e.reason = "no sequence number"
@@ -120,6 +139,7 @@ func (s *Store) appendTx(t *tx, d *device, log wire.LogID, entries []entry, now 
 		return 0, err
 	}
 	var got []wire.Seq
+	var times timing
 	accepted := 0
 	for _, e := range entries {
 		fresh, err := putRecordTx(t, d, j.row, e, now)
@@ -128,10 +148,14 @@ func (s *Store) appendTx(t *tx, d *device, log wire.LogID, entries []entry, now 
 		}
 		if fresh {
 			accepted++
+			times.add(e)
 		}
 		if e.seq > 0 {
 			got = append(got, e.seq)
 		}
+	}
+	if err := s.retimeTx(t, d, times); err != nil {
+		return 0, err
 	}
 	t.after(func() {
 		s.logsMu.Lock()
@@ -150,14 +174,21 @@ func putRecordTx(t *tx, d *device, logRow int64, e entry, now int64) (bool, erro
 		if e.slot != "" {
 			slot = string(e.slot)
 		}
+		at := e.at
+		if e.untrusted {
+			at = now // until it is timed, when it came says best what the device was bound to
+		}
 		r, err := t.exec(`INSERT INTO records (log_id, seq, point_id, kind, slot, at_us, received_us, raw) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (log_id, seq) DO NOTHING`,
-			logRow, int64(e.seq), int64(d.pointAt(wire.FromUS(e.at))), string(e.kind), slot, e.at, now, e.raw)
+			logRow, int64(e.seq), int64(d.pointAt(wire.FromUS(at))), string(e.kind), slot, e.at, now, e.raw)
 		if err != nil {
 			return false, err
 		}
 		n, err := r.RowsAffected()
-		if err != nil || n > 0 {
-			return n > 0, err
+		if err != nil {
+			return false, err
+		}
+		if n > 0 {
+			return true, untrustedTx(t, d, r, e)
 		}
 		var there []byte
 		if err := t.row(`SELECT raw FROM records WHERE log_id = ? AND seq = ?`, logRow, int64(e.seq)).Scan(&there); err != nil {
@@ -174,18 +205,35 @@ func putRecordTx(t *tx, d *device, logRow int64, e entry, now int64) (bool, erro
 	return false, err
 }
 
-const recordColumns = `r.id, d.name, r.point_id, r.received_us, r.raw`
+// untrustedTx notes a record that waits for trusted time of its boot.
+func untrustedTx(t *tx, d *device, r sql.Result, e entry) error {
+	if !e.untrusted {
+		return nil
+	}
+	id, err := r.LastInsertId()
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO retimed (record_id, device_id, boot, mono_us, told_us) VALUES (?, ?, ?, ?, ?)`, id, d.row, e.boot, e.mono, e.at)
+	return err
+}
 
-const recordTables = `records r JOIN logs l ON l.id = r.log_id JOIN devices d ON d.id = l.device_id`
+const recordColumns = `r.id, d.name, r.point_id, r.received_us, r.raw, x.at_us, x.err_us`
+
+const recordTables = `records r JOIN logs l ON l.id = r.log_id JOIN devices d ON d.id = l.device_id LEFT JOIN retimed x ON x.record_id = r.id`
 
 func scanRecord(r scanner) (rec fleet.Record, err error) {
 	var received int64
-	if err := r.Scan(&rec.ID, &rec.Device, &rec.Point, &received, &rec.Raw); err != nil {
+	var at, bound sql.NullInt64
+	if err := r.Scan(&rec.ID, &rec.Device, &rec.Point, &received, &rec.Raw, &at, &bound); err != nil {
 		return rec, err
 	}
 	rec.Received = wire.FromUS(received)
 	if err := json.Unmarshal(rec.Raw, &rec.Record); err != nil {
 		return rec, fmt.Errorf("record %d: %w", rec.ID, err)
+	}
+	if rec.At, rec.AtErr, rec.Retimed = retimedAs(at, bound); !rec.Retimed {
+		rec.At, rec.AtErr = wire.FromUS(rec.AtUS), time.Duration(rec.ErrMS)*time.Millisecond
 	}
 	return rec, nil
 }

@@ -71,8 +71,9 @@ type Store struct {
 	bound   map[fleet.PointID][]wire.DeviceID // every device that was ever bound to the point
 	dirty   map[wire.DeviceID]struct{}        // said something that is not on the disk
 
-	logsMu sync.Mutex
-	logs   map[logKey]*journal
+	logsMu  sync.Mutex
+	logs    map[logKey]*journal
+	anchors map[wire.DeviceID]anchored
 }
 
 // Open opens the database at path, creating and migrating it as needed. The
@@ -107,6 +108,7 @@ func open(ctx context.Context, path string, o Options, steps []migration) (*Stor
 		bound:   map[fleet.PointID][]wire.DeviceID{},
 		dirty:   map[wire.DeviceID]struct{}{},
 		logs:    map[logKey]*journal{},
+		anchors: map[wire.DeviceID]anchored{},
 	}
 	if err := s.open(ctx, steps); err != nil {
 		return nil, errors.Join(err, s.closeFiles())

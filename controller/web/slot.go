@@ -37,6 +37,7 @@ type recordRow struct {
 	Hash               string // of the entry before it
 	Kind               string
 	At, Received       string
+	Told               string // what the device believed, where At was corrected; or that At is not to be trusted
 	Level              string
 	Text               string
 	Tone               string
@@ -104,18 +105,24 @@ func (s *Server) slot(ctx context.Context, v *visit, r *http.Request) (frame, er
 const lateAfter = 10 * time.Minute
 
 func (l *lang) recordRow(r fleet.Record, now time.Time) recordRow {
-	at := wire.FromUS(r.AtUS)
+	at, told := r.At, wire.FromUS(r.AtUS)
 	row := recordRow{
 		Seq: r.Seq, Log: string(r.Log), Hash: short(r.Prev), Kind: l.recordKind(r.Kind),
 		At: l.Stamp(at, now), Received: l.Stamp(r.Received, now), Level: l.T("time.level", int(r.Level)),
 	}
-	if r.ErrMS > 0 {
-		row.Level = l.T("time.level_err", int(r.Level), r.ErrMS)
+	if r.AtErr > 0 {
+		row.Level = l.T("time.level_err", int(r.Level), r.AtErr.Milliseconds())
 	}
 	if !at.IsZero() {
 		row.At = l.in(at).Format("01-02 15:04:05")
 	}
-	if d := r.Received.Sub(at); d > lateAfter && !at.IsZero() {
+	switch {
+	case r.Retimed:
+		row.Told = l.T("record.retimed", l.in(told).Format("2006-01-02 15:04:05"))
+	case r.Level == wire.T0:
+		row.Told = l.T("record.untimed")
+	}
+	if d := r.Received.Sub(at); d > lateAfter && !at.IsZero() && row.Told != l.T("record.untimed") {
 		row.Late = l.T("record.late", l.Span(d))
 	}
 	if r.Kind != wire.RecordOutcome {

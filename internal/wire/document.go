@@ -38,14 +38,19 @@ type PlayID string
 // one with every new plan of the same device.
 type Plan struct {
 	Header
-	Point     string     `json:"point"`
-	PointName string     `json:"point_name"`
-	Zone      string     `json:"zone"` // IANA name, of the ceilings and for display
-	FromS     int64      `json:"from_s"`
-	HorizonS  int64      `json:"horizon_s"` // silent from here on
-	NeedLevel TimeLevel  `json:"need_level"`
-	Clips     []string   `json:"clips"` // SHA-256 of each clip's bytes
-	Slots     []PlanSlot `json:"slots"` // by start
+	Point     string    `json:"point"`
+	PointName string    `json:"point_name"`
+	Zone      string    `json:"zone"` // IANA name, of the ceilings and for display
+	FromS     int64     `json:"from_s"`
+	HorizonS  int64     `json:"horizon_s"` // silent from here on
+	NeedLevel TimeLevel `json:"need_level"`
+	// StaleS is after how many seconds without a word of the controller the
+	// device plays only Default, in every slot; 0 means never. A device that
+	// does not know the field goes on with the plan.
+	StaleS  int64      `json:"stale_s,omitempty"`
+	Default string     `json:"default,omitempty"` // one of Clips; empty: a stale plan is played on, and the device says so
+	Clips   []string   `json:"clips"`             // SHA-256 of each clip's bytes
+	Slots   []PlanSlot `json:"slots"`             // by start
 }
 
 // PlanSlot is a slot that sounds. Play k (from 0) starts at StartS + k×EveryS

@@ -37,10 +37,30 @@ type State struct {
 	Conditions   []Condition `json:"conditions,omitempty"`
 }
 
-// TimeState is what the device knows of the time.
+// TimeState is what the device knows of the time. The last three are of its
+// last comparison with the controller that found trusted time to compare.
 type TimeState struct {
 	Level TimeLevel `json:"level"`
 	ErrMS int64     `json:"err_ms,omitempty"` // error bound; 0 with level 0 means unknown
+	// OffMS is the device's clock minus the controller's; ComparedUS is when,
+	// 0 for never. SpanS is for how long the device's clock had run on its own
+	// then; 0 while a time service sets it.
+	OffMS      int64 `json:"off_ms,omitempty"`
+	ComparedUS int64 `json:"compared_us,omitempty"`
+	SpanS      int64 `json:"span_s,omitempty"`
+}
+
+// driftSpan is the shortest span that says anything about a clock's rate: over
+// less, the way of a message is more than the drift.
+const driftSpan = 10 * 60 // seconds
+
+// DriftPPM returns by how many millionths the device's clock runs fast,
+// negative for slow. ok is false where that is not known.
+func (t TimeState) DriftPPM() (ppm float64, ok bool) {
+	if t.ComparedUS == 0 || t.SpanS < driftSpan {
+		return 0, false
+	}
+	return float64(t.OffMS) * 1000 / float64(t.SpanS), true
 }
 
 // TimeLevel says how far a device's time is trusted. Public sound needs T1.

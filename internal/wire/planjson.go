@@ -18,6 +18,8 @@ type planJSON struct {
 	FromS     int64      `json:"from_s"`
 	HorizonS  int64      `json:"horizon_s"`
 	NeedLevel TimeLevel  `json:"need_level"`
+	StaleS    int64      `json:"stale_s,omitempty"`
+	Default   string     `json:"default,omitempty"`
 	Clips     []string   `json:"clips"`
 	Day0      string     `json:"day0,omitempty"` // the day of the first slot
 	Kinds     []slotKind `json:"kinds,omitempty"`
@@ -45,7 +47,8 @@ func (k slotKind) equal(o slotKind) bool {
 func (p Plan) MarshalJSON() ([]byte, error) {
 	out := planJSON{
 		Header: p.Header, Point: p.Point, PointName: p.PointName, Zone: p.Zone,
-		FromS: p.FromS, HorizonS: p.HorizonS, NeedLevel: p.NeedLevel, Clips: p.Clips,
+		FromS: p.FromS, HorizonS: p.HorizonS, NeedLevel: p.NeedLevel,
+		StaleS: p.StaleS, Default: p.Default, Clips: p.Clips,
 		Slots: make([][3]int64, 0, len(p.Slots)),
 	}
 	var day0 time.Time
@@ -101,7 +104,8 @@ func (p *Plan) UnmarshalJSON(data []byte) error {
 	}
 	*p = Plan{
 		Header: in.Header, Point: in.Point, PointName: in.PointName, Zone: in.Zone,
-		FromS: in.FromS, HorizonS: in.HorizonS, NeedLevel: in.NeedLevel, Clips: in.Clips, Slots: slots,
+		FromS: in.FromS, HorizonS: in.HorizonS, NeedLevel: in.NeedLevel,
+		StaleS: in.StaleS, Default: in.Default, Clips: in.Clips, Slots: slots,
 	}
 	return nil
 }

@@ -90,6 +90,7 @@ type Outcome struct {
 	Sink          string     `json:"sink,omitempty"`
 	Device        string     `json:"device,omitempty"`
 	Demo          bool       `json:"demo,omitempty"`
+	Default       bool       `json:"default,omitempty"` // the plan was stale: Clip is its default clip, not the one planned
 	Mixer         string     `json:"mixer,omitempty"`
 	End           string     `json:"end,omitempty"`
 	Path          string     `json:"path,omitempty"` // WAV written, file sink only
@@ -140,5 +141,6 @@ const (
 	ReasonQuiet        Reason = "quiet"         // 静默时段
 	ReasonDevice       Reason = "device"        // 设备故障
 	ReasonNotInstalled Reason = "not_installed" // 未安装
+	ReasonExit         Reason = "exit"          // 程序退出
 	ReasonOther        Reason = "other"         // 其他
 )

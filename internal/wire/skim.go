@@ -11,13 +11,17 @@ import (
 // Head is what ingest needs of a record; Play and Slot are set for intents
 // and outcomes.
 type Head struct {
-	Log  LogID
-	Seq  Seq
-	Prev string
-	Kind RecordKind
-	AtUS int64
-	Play PlayID
-	Slot SlotID
+	Log    LogID
+	Seq    Seq
+	Prev   string
+	Kind   RecordKind
+	AtUS   int64
+	MonoUS int64
+	BootID string
+	Level  TimeLevel
+	ErrMS  int64
+	Play   PlayID
+	Slot   SlotID
 }
 
 // Skim reads the head of a record in the form that journals write: compact
@@ -40,6 +44,15 @@ func Skim(raw []byte) (h Head, ok bool) {
 			h.Kind = RecordKind(value)
 		case "at_us":
 			h.AtUS, _ = strconv.ParseInt(string(value), 10, 64) // checked
+		case "mono_us":
+			h.MonoUS, _ = strconv.ParseInt(string(value), 10, 64) // checked
+		case "boot_id":
+			h.BootID = string(value)
+		case "level":
+			n, _ := strconv.ParseInt(string(value), 10, 64) // checked
+			h.Level = TimeLevel(n)
+		case "err_ms":
+			h.ErrMS, _ = strconv.ParseInt(string(value), 10, 64) // checked
 		case "body":
 			body = value
 		}

@@ -52,7 +52,10 @@ func checkSkim(t testing.TB, raw []byte, h Head) {
 	if err := json.Unmarshal(raw, &r); err != nil {
 		t.Fatalf("Skim took %q: %v", raw, err)
 	}
-	want := Head{Log: r.Log, Seq: r.Seq, Prev: r.Prev, Kind: r.Kind, AtUS: r.AtUS}
+	want := Head{
+		Log: r.Log, Seq: r.Seq, Prev: r.Prev, Kind: r.Kind, AtUS: r.AtUS,
+		MonoUS: r.MonoUS, BootID: r.BootID, Level: r.Level, ErrMS: r.ErrMS,
+	}
 	var err error
 	switch r.Kind {
 	case RecordIntent:

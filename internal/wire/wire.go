@@ -17,6 +17,8 @@ import (
 // Protocol is the version of everything in this package. History:
 //
 //	1  2026-11-23  first version
+//	1  2026-11-23  added: Plan.StaleS and Default, Outcome.Default, reason exit,
+//	               TimeState.OffMS, ComparedUS and SpanS
 const Protocol = 1
 
 // Limits of one message.
