@@ -143,7 +143,13 @@ type Expect struct {
 // The errors are ErrSignature, ErrType, ErrAudience, ErrRollback and
 // ErrExpired, wrapped; doc is untouched on any of them.
 func Open(envelope []byte, trusted []PublicKey, want Expect, doc any) (wire.Header, error) {
-	payload, err := Verify(envelope, trusted)
+	return OpenLarge(envelope, MaxDocument, trusted, want, doc)
+}
+
+// OpenLarge is Open for an envelope of up to most bytes. It is for documents
+// that no device reads.
+func OpenLarge(envelope []byte, most int, trusted []PublicKey, want Expect, doc any) (wire.Header, error) {
+	payload, err := verify(envelope, most, trusted)
 	if err != nil {
 		return wire.Header{}, err
 	}
@@ -169,8 +175,12 @@ func Open(envelope []byte, trusted []PublicKey, want Expect, doc any) (wire.Head
 
 // Verify returns the signed bytes of envelope, or ErrSignature.
 func Verify(envelope []byte, trusted []PublicKey) ([]byte, error) {
-	if len(envelope) > MaxDocument {
-		return nil, fmt.Errorf("envelope of %d bytes: the limit is %d", len(envelope), MaxDocument)
+	return verify(envelope, MaxDocument, trusted)
+}
+
+func verify(envelope []byte, most int, trusted []PublicKey) ([]byte, error) {
+	if len(envelope) > most {
+		return nil, fmt.Errorf("envelope of %d bytes: the limit is %d", len(envelope), most)
 	}
 	var e dsse.Envelope
 	if err := json.Unmarshal(envelope, &e); err != nil {

@@ -17,6 +17,8 @@ const (
 	DocPlan     DocType = "plan"     // director role: one device's slots
 	DocTime     DocType = "time"     // director role
 	DocCommand  DocType = "command"  // director role
+	DocReceipt  DocType = "receipt"  // director role: what the controller holds of a journal
+	DocExport   DocType = "export"   // director role: the table of contents of an export
 )
 
 // Header stands in every signed document; DSSE signs it with the rest.
@@ -51,6 +53,20 @@ type Plan struct {
 	Default string     `json:"default,omitempty"` // one of Clips; empty: a stale plan is played on, and the device says so
 	Clips   []string   `json:"clips"`             // SHA-256 of each clip's bytes
 	Slots   []PlanSlot `json:"slots"`             // by start
+}
+
+// Receipt is the controller's signature under a part of a journal: it holds
+// every record up to Upto that it acked, and that one has this hash. Receipts
+// of a device are numbered from 1 by Version and chained by Prev. There is at
+// most one for a journal and day.
+type Receipt struct {
+	Header
+	Log   LogID  `json:"log"`
+	Upto  Seq    `json:"upto"`
+	Hash  string `json:"hash"`           // hex SHA-256 of record Upto
+	Count int64  `json:"count"`          // records that the controller holds up to there
+	Day   string `json:"day"`            // the office's date that it closes, 2006-01-02
+	Prev  string `json:"prev,omitempty"` // hex SHA-256 of the envelope of the receipt before; empty for the first
 }
 
 // PlanSlot is a slot that sounds. Play k (from 0) starts at StartS + k×EveryS

@@ -31,6 +31,7 @@ type State struct {
 	Log          LogID       `json:"log,omitempty"`
 	LastSeq      Seq         `json:"last_seq,omitempty"`
 	AckedSeq     Seq         `json:"acked_seq,omitempty"`
+	Receipt      uint64      `json:"receipt,omitempty"` // number of the newest receipt in the journal; 0 for none
 	Time         TimeState   `json:"time"`
 	Output       Output      `json:"output"`
 	Playing      PlayID      `json:"playing,omitempty"`
@@ -103,6 +104,9 @@ type Ack struct {
 	Log     LogID      `json:"log"`
 	Upto    Seq        `json:"upto"`
 	Missing []SeqRange `json:"missing,omitempty"`
+	// Receipt is the counter-signature that the device should keep next: the
+	// envelope of a Receipt, of this journal or another one. Absent means none.
+	Receipt json.RawMessage `json:"receipt,omitempty"`
 }
 
 // SeqRange is First to Last, both included.

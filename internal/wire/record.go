@@ -20,6 +20,11 @@ const (
 	RecordClock   RecordKind = "clock"   // ClockStep: the wall clock stepped or its level changed
 	RecordGap     RecordKind = "gap"     // Gap: records were lost or dropped
 	RecordStop    RecordKind = "stop"    // Stop: the agent stopped in good order
+
+	// What package evidence is about.
+	RecordCheckpoint RecordKind = "checkpoint" // Checkpoint: the device vouches for everything before it
+	RecordReceipt    RecordKind = "receipt"    // ReceiptKept: the controller vouches for what it has
+	RecordDrop       RecordKind = "drop"       // Drop: acked records were removed from the device
 )
 
 // Record is one entry of a device's journal. (device, Log, Seq) is unique for
@@ -117,6 +122,37 @@ type Gap struct {
 	First Seq    `json:"first"`
 	Last  Seq    `json:"last"`
 	Why   string `json:"why"` // corrupt, full, aged, sync
+}
+
+// Checkpoint is the body of RecordCheckpoint. Sig is the last thing in the
+// record: what is signed are the record's own bytes before it, and they hold
+// the hash of the record in front.
+type Checkpoint struct {
+	After *LogEnd `json:"after,omitempty"` // end of the journal before, in the first record of one
+	Key   string  `json:"key"`             // the device's public key: SPKI in DER, base64
+	Sig   string  `json:"sig"`             // ECDSA P-256 over SHA-256, r and s of 32 bytes, base64
+}
+
+// LogEnd is the last record of a journal.
+type LogEnd struct {
+	Log  LogID  `json:"log"`
+	Seq  Seq    `json:"seq"`  // 0 for a journal without records
+	Hash string `json:"hash"` // hex SHA-256 of the record; empty when unknown
+}
+
+// ReceiptKept is the body of RecordReceipt: a receipt as it came, or why it
+// was not believed.
+type ReceiptKept struct {
+	Number   uint64          `json:"number"` // the receipt's own
+	Envelope json.RawMessage `json:"envelope"`
+	Refused  string          `json:"refused,omitempty"` // the journal says something else
+}
+
+// Drop is the body of RecordDrop: records 1 to Last of Log were committed by
+// the controller and are not on the device any more.
+type Drop struct {
+	Log  LogID `json:"log"`
+	Last Seq   `json:"last"`
 }
 
 // Stop is the body of RecordStop.

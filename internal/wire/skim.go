@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/json"
 	"reflect"
 	"strconv"
 	"strings"
@@ -87,6 +88,7 @@ const (
 	skimUint
 	skimBool
 	skimBody // an object, skimmed later
+	skimJSON // an object of any content
 )
 
 // skimFields are the fields of one type by their name in JSON. The number is
@@ -104,6 +106,7 @@ var (
 	skimBodies = map[RecordKind]skimFields{
 		RecordBoot: skimFieldsOf[Boot](), RecordIntent: skimFieldsOf[Intent](), RecordOutcome: skimFieldsOf[Outcome](),
 		RecordPlan: skimFieldsOf[PlanTaken](), RecordClock: skimFieldsOf[ClockStep](), RecordGap: skimFieldsOf[Gap](), RecordStop: skimFieldsOf[Stop](),
+		RecordCheckpoint: skimFieldsOf[Checkpoint](), RecordReceipt: skimFieldsOf[ReceiptKept](), RecordDrop: skimFieldsOf[Drop](),
 	}
 )
 
@@ -123,6 +126,12 @@ func skimFieldsOf[T any]() skimFields {
 			kind = skimUint
 		case reflect.Bool:
 			kind = skimBool
+		case reflect.Slice:
+			if t != reflect.TypeFor[Record]() {
+				kind = skimJSON
+			}
+		case reflect.Pointer:
+			continue // rare: a record with it is parsed in full
 		}
 		fields[name] = skimField{kind, 1 << i}
 	}
@@ -190,8 +199,8 @@ func skimValue(b []byte, kind skimKind) (value, rest []byte, ok bool) {
 				return b[:len(word)], b[len(word):], true
 			}
 		}
-	case skimBody:
-		if n := objectLen(b); n > 0 {
+	case skimBody, skimJSON:
+		if n := objectLen(b); n > 0 && (kind == skimBody || json.Valid(b[:n])) {
 			return b[:n], b[n:], true
 		}
 	}

@@ -18,6 +18,10 @@ func recordsOfEachKind(t testing.TB) [][]byte {
 		RecordClock:   ClockStep{StepUS: -5, To: T1},
 		RecordGap:     Gap{Log: "0011", First: 1, Last: 9, Why: "full"},
 		RecordStop:    Stop{},
+
+		RecordCheckpoint: Checkpoint{Key: "a2V5", Sig: "c2ln"},
+		RecordReceipt:    ReceiptKept{Number: 3, Envelope: json.RawMessage(`{"payload":"e30=","signatures":[{"sig":"x"}]}`)},
+		RecordDrop:       Drop{Log: "0011", Last: 9},
 	}
 	var all [][]byte
 	for kind, body := range bodies {
@@ -76,6 +80,12 @@ func checkSkim(t testing.TB, raw []byte, h Head) {
 		err = json.Unmarshal(r.Body, &Gap{})
 	case RecordStop:
 		err = json.Unmarshal(r.Body, &Stop{})
+	case RecordCheckpoint:
+		err = json.Unmarshal(r.Body, &Checkpoint{})
+	case RecordReceipt:
+		err = json.Unmarshal(r.Body, &ReceiptKept{})
+	case RecordDrop:
+		err = json.Unmarshal(r.Body, &Drop{})
 	}
 	if err != nil {
 		t.Errorf("Skim took %q: %v", raw, err)
@@ -110,6 +120,8 @@ func TestSkimGivesUp(t *testing.T) {
 		"body_unknown":      `{"log":"00","seq":1,"kind":"stop","body":{"slot":"x"}}`,
 		"body_field_twice":  `{"log":"00","seq":1,"kind":"intent","body":{"slot":"x","slot":"y"}}`,
 		"body_ends_early":   `{"log":"00","seq":1,"kind":"stop","body":{}},"why":"x"}`,
+		"envelope_no_json":  `{"log":"00","seq":1,"kind":"receipt","body":{"number":1,"envelope":{]}}}`,
+		"log_before":        `{"log":"00","seq":1,"kind":"checkpoint","body":{"after":{"log":"11","seq":1,"hash":""},"key":"","sig":""}}`,
 		"body_is_not_there": `{"log":"00","seq":1,"kind":"stop"}`,
 	}
 	for name, raw := range tests {

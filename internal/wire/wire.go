@@ -19,6 +19,8 @@ import (
 //	1  2026-11-23  first version
 //	1  2026-11-23  added: Plan.StaleS and Default, Outcome.Default, reason exit,
 //	               TimeState.OffMS, ComparedUS and SpanS
+//	1  2026-11-23  added: records checkpoint, receipt and drop, Ack.Receipt,
+//	               State.Receipt
 const Protocol = 1
 
 // Limits of one message.

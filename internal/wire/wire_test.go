@@ -87,6 +87,21 @@ func TestGoldenPayloads(t *testing.T) {
 			Body: json.RawMessage(`{"play":"2026-11-23.gates.morning#1","slot":"2026-11-23.gates.morning","plan":7,"clip":"aa","planned_us":1}`)},
 		"plan": Plan{Header: Header{Type: DocPlan, Device: "gate7", Version: 7, IssuedUS: US(at)}, Point: "SF-01", Zone: "Asia/Shanghai", Clips: []string{"aa"}, Slots: []PlanSlot{{ID: "2026-11-23.gates.morning", Name: "早", StartS: 1, EndS: 2, EveryS: 3, Count: 1, Playlist: []int{0}}}},
 	}
+	head := Header{Type: DocReceipt, Device: "gate7", Version: 3, IssuedUS: US(at)}
+	golden["receipt"] = Receipt{Header: head, Log: "0011223344556677", Upto: 9, Hash: "cc", Count: 8, Day: "2026-11-22", Prev: "dd"}
+	golden["ack_receipt"] = Ack{Log: "0011223344556677", Upto: 9, Receipt: json.RawMessage(`{"payload":"e30="}`)}
+	golden["state_receipt"] = State{Session: 3, Online: true, Log: "0011223344556677", LastSeq: 9, AckedSeq: 8, Receipt: 3, Time: TimeState{Level: T1}, Output: Output{Sink: "alsa"}}
+	for kind, body := range map[RecordKind]any{
+		RecordCheckpoint: Checkpoint{After: &LogEnd{Log: "8899aabbccddeeff", Seq: 7, Hash: "ee"}, Key: "a2V5", Sig: "c2ln"},
+		RecordReceipt:    ReceiptKept{Number: 3, Envelope: json.RawMessage(`{"payload":"e30="}`)},
+		RecordDrop:       Drop{Log: "8899aabbccddeeff", Last: 7},
+	} {
+		b, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden["record_"+string(kind)] = Record{Log: "0011223344556677", Seq: 10, Prev: "cc", Kind: kind, AtUS: US(at), MonoUS: 5, BootID: "b", Level: T2, Body: b}
+	}
 	for name, v := range golden {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join("testdata", "v1", name+".json")
