@@ -13,15 +13,16 @@ tools:
 	sh internal/repocheck/tools.sh
 
 # Packages whose tests play in real time: they run one at a time, so that the
-# tests of other packages do not make them late.
+# tests of other packages do not make them late. They mostly wait: more of them
+# than there are cores may wait together.
 REALTIME = /agent$$|/audio/output|/cmd/gatecast|/controller/link|/internal/guest|/internal/soundcheck|/internal/simulate|/internal/acceptance
 
 # The race detector needs cgo and a C compiler; the products do not. The
 # acceptance tests run on the programs as they are shipped.
 test: tools
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m $$($(GO) list ./... | grep -Ev '$(REALTIME)')
-	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m -p 1 $$($(GO) list ./... | grep -E '$(REALTIME)' | grep -v acceptance)
-	$(GO) test -shuffle=on -timeout 15m ./internal/acceptance
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m -p 1 -parallel 4 $$($(GO) list ./... | grep -E '$(REALTIME)' | grep -v acceptance)
+	$(GO) test -shuffle=on -timeout 15m -parallel 8 ./internal/acceptance
 
 lint:
 	sh internal/repocheck/lint.sh
