@@ -16,7 +16,7 @@ import (
 func (a *App) state() wire.State {
 	now := a.clock.Now()
 	s := wire.State{
-		Log: a.journal.Log(), LastSeq: a.journal.Last(), AckedSeq: a.journal.Acked(),
+		Log: a.journal.Log(), LastSeq: a.journal.Last(), AckedSeq: a.journal.Acked(), Older: a.journal.Older(),
 		Time:    wire.TimeState{Level: now.Level, ErrMS: now.Err.Milliseconds()},
 		Output:  a.speaker.state(),
 		Playing: a.engine.Playing(), Conditions: a.faults.List(),

@@ -65,8 +65,8 @@ func (c *Controller) brokerAddr() string {
 	return c.broker.Addr()
 }
 
-// authorize says whom a verified certificate belongs to; retired and revoked
-// devices belong to nobody.
+// authorize says whom a verified certificate belongs to. A device that was
+// replaced may still deliver; a revoked one belongs to nobody.
 func (c *Controller) authorize(cert *x509.Certificate) (broker.Identity, bool) {
 	if c.Trust.IsController(cert) {
 		return broker.Identity{Controller: true}, true
@@ -76,10 +76,10 @@ func (c *Controller) authorize(cert *x509.Certificate) (broker.Identity, bool) {
 		return broker.Identity{}, false
 	}
 	d, err := c.Store.Device(context.Background(), id)
-	if err != nil || d.State != fleet.DeviceActive {
+	if err != nil || d.State == fleet.DeviceRevoked {
 		return broker.Identity{}, false
 	}
-	return broker.Identity{Device: id}, true
+	return broker.Identity{Device: id, Deliver: d.State != fleet.DeviceActive}, true
 }
 
 // AddClip reads an upload, adds it to the library and has the manifest signed

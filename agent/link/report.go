@@ -61,7 +61,7 @@ func (r *reporter) sent(now time.Time, s wire.State) {
 // Numbers that move all the time ride along with the next one.
 func same(a, b wire.State) bool {
 	for _, s := range []*wire.State{&a, &b} {
-		s.AtUS, s.LastSeq, s.AckedSeq, s.Time.ErrMS = 0, 0, 0, 0
+		s.AtUS, s.LastSeq, s.AckedSeq, s.Time.ErrMS, s.Older = 0, 0, 0, 0, nil
 	}
 	return reflect.DeepEqual(a, b)
 }

@@ -4,7 +4,8 @@
 // It owns who may connect and what each connection may say and hear. Every
 // connection shows a certificate; the controller's own may use the whole
 // gatecast tree, a device publishes its four up topics and subscribes to its
-// own down topics. Nothing is kept: sessions and retained messages live in
+// own down topics; one that was replaced publishes hello, state and records and
+// hears acks and the time. Nothing is kept: sessions and retained messages live in
 // memory, and what little the engine writes lies in a folder that is emptied at
 // every start. No guarantee of the system rests on this package. A Broker is safe for
 // concurrent use and its memory is about 85 KB a connection.
@@ -34,6 +35,7 @@ import (
 type Identity struct {
 	Device     wire.DeviceID // empty for the controller
 	Controller bool
+	Deliver    bool // a device that was replaced: it delivers records and gets no plan and no command
 }
 
 // Options of New. Addr, TLS, Authorize and Dir are required.

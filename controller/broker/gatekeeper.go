@@ -56,7 +56,7 @@ func (g *gatekeeper) Check(c server.ClientAuthentication) bool {
 		g.b.logger.Warn("connection refused: client id of another", "client_id", name, "device", id.Device, "from", c.RemoteAddress())
 		return false
 	default:
-		user.Username, user.Permissions = string(id.Device), devicePermissions(id.Device)
+		user.Username, user.Permissions = string(id.Device), devicePermissions(id)
 		g.b.mu.Lock()
 		g.b.conns[id.Device] = c.GetID()
 		g.b.mu.Unlock()
@@ -94,18 +94,27 @@ func clientID(c server.ClientAuthentication) (string, bool) {
 
 // devicePermissions names each topic: the engine keeps one retained message a
 // topic, and a pattern would let a device invent topics without end.
-func devicePermissions(d wire.DeviceID) *server.Permissions {
-	var up, down []string
-	for _, k := range []wire.Kind{wire.KindHello, wire.KindState, wire.KindRecords, wire.KindResult} {
-		up = append(up, subject(wire.Up(d, k)))
+func devicePermissions(id Identity) *server.Permissions {
+	says := []wire.Kind{wire.KindHello, wire.KindState, wire.KindRecords, wire.KindResult}
+	hears := []wire.Kind{wire.KindPlan, wire.KindCommand, wire.KindAck, wire.KindTime}
+	var never []wire.Kind
+	if id.Deliver {
+		says, hears, never = says[:3], hears[2:], hears[:2]
 	}
-	down = append(down, subject(wire.DownPattern(d)))
-	for _, k := range []wire.Kind{wire.KindPlan, wire.KindCommand, wire.KindAck, wire.KindTime} {
-		down = append(down, subject(wire.Down(d, k)))
+	var up, down, deny []string
+	for _, k := range says {
+		up = append(up, subject(wire.Up(id.Device, k)))
+	}
+	down = append(down, subject(wire.DownPattern(id.Device)))
+	for _, k := range hears {
+		down = append(down, subject(wire.Down(id.Device, k)))
+	}
+	for _, k := range never { // the pattern would have let them through
+		deny = append(deny, subject(wire.Down(id.Device, k)))
 	}
 	return &server.Permissions{
 		Publish:   &server.SubjectPermission{Allow: up},
-		Subscribe: &server.SubjectPermission{Allow: down},
+		Subscribe: &server.SubjectPermission{Allow: down, Deny: deny},
 	}
 }
 

@@ -114,17 +114,6 @@ func (r Record) Outcome() (wire.Outcome, error) {
 	return o, nil
 }
 
-// DeadLetter is a record that was received and could not be taken.
-type DeadLetter struct {
-	ID       int64
-	Device   wire.DeviceID
-	Log      wire.LogID
-	Seq      wire.Seq // 0 if the record did not say
-	Received time.Time
-	Reason   string
-	Raw      []byte
-}
-
 // PlanWindow says which obligations a plan decides about: those of Points
 // whose slots start in [From, To).
 type PlanWindow struct {

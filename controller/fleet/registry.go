@@ -147,6 +147,7 @@ type Device struct {
 	Log         wire.LogID
 	AckedSeq    wire.Seq
 	LastSeq     wire.Seq
+	Older       []wire.LogState // journals before Log that it still keeps
 	TimeLevel   wire.TimeLevel
 	Output      wire.Output
 	Playing     wire.PlayID

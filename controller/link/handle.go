@@ -2,6 +2,7 @@ package link
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 
 	"gatecast/controller/fleet"
@@ -12,10 +13,16 @@ import (
 // follow each other are committed together and acked once.
 func (l *Link) handle(b *box, queue []message) {
 	d, err := l.o.Store.Device(l.ctx, b.id)
-	if err != nil || d.State != fleet.DeviceActive {
+	if err != nil || d.State == fleet.DeviceRevoked {
 		l.stats.refused.Add(int64(len(queue)))
 		l.o.Kick(b.id)
 		return
+	}
+	replaced := d.State != fleet.DeviceActive
+	if replaced != b.replaced {
+		// Its connection has the rights of before.
+		b.replaced = replaced
+		l.o.Kick(b.id)
 	}
 	for len(queue) > 0 {
 		if queue[0].kind == wire.KindRecords {
@@ -27,7 +34,11 @@ func (l *Link) handle(b *box, queue []message) {
 			queue = queue[n:]
 			continue
 		}
-		if err := l.one(b, queue[0]); err != nil {
+		serve := l.one
+		if replaced {
+			serve = l.farewell
+		}
+		if err := serve(b, queue[0]); err != nil {
 			l.stats.refused.Add(1)
 			l.logger.Debug("message refused", "device", b.id, "kind", queue[0].kind, "err", err)
 		}
@@ -67,15 +78,9 @@ func (l *Link) hello(b *box, h wire.Hello) error {
 	if err != nil {
 		return err
 	}
-	if h.Nonce != "" && len(h.Nonce) <= 64 {
-		// First and with a clock read now: what waits makes the time wrong.
-		answer, err := l.o.Trust.SealTime(b.id, h.Nonce, l.o.Now())
-		if err != nil {
-			return err
-		}
-		if err := l.publish(wire.Down(b.id, wire.KindTime), answer); err != nil {
-			return err
-		}
+	// First and with a clock read now: what waits makes the time wrong.
+	if err := l.tellTime(b.id, h.Nonce); err != nil {
+		return err
 	}
 	if h.Session < before.Session {
 		// Taken all the same: a device whose card was written anew counts
@@ -90,6 +95,43 @@ func (l *Link) hello(b *box, h wire.Hello) error {
 	l.changed(before, d)
 	l.ackIf(b.id, h.State, true)
 	return l.repair(b, d, true)
+}
+
+// tellTime answers a nonce; a device that sends none wants no answer.
+func (l *Link) tellTime(id wire.DeviceID, nonce string) error {
+	if nonce == "" || len(nonce) > 64 {
+		return nil
+	}
+	answer, err := l.o.Trust.SealTime(id, nonce, l.o.Now())
+	if err != nil {
+		return err
+	}
+	return l.publish(wire.Down(id, wire.KindTime), answer)
+}
+
+// farewell serves a device that was replaced and may still deliver what it
+// wrote: it hears the time and what is committed, and gets nothing to do.
+func (l *Link) farewell(b *box, m message) error {
+	switch m.kind {
+	case wire.KindHello:
+		h, err := wire.Decode[wire.Hello](m.payload)
+		if err != nil {
+			return err
+		}
+		if err := l.tellTime(b.id, h.Nonce); err != nil {
+			return err
+		}
+		l.ackIf(b.id, h.State, true)
+	case wire.KindState:
+		s, err := wire.Decode[wire.State](m.payload)
+		if err != nil {
+			return err
+		}
+		if s.Online {
+			l.ackIf(b.id, s, false)
+		}
+	}
+	return nil
 }
 
 // state takes what a device says it has. The last will says only that the
@@ -141,7 +183,17 @@ func (l *Link) ackIf(id wire.DeviceID, s wire.State, always bool) {
 	if always || a.Upto != s.AckedSeq {
 		l.ack(id, a)
 	}
+	for _, o := range s.Older[:min(len(s.Older), maxOlder)] {
+		// Less than it believes: we lost some, and it still keeps them.
+		a, err := l.o.Store.AckState(l.ctx, id, o.Log)
+		if err == nil && a.Upto <= o.Last && (a.Upto != o.Acked || len(a.Missing) > 0) {
+			l.ack(id, a)
+		}
+	}
 }
+
+// maxOlder bounds how many journals a device can have us look up at a time.
+const maxOlder = 64
 
 func (l *Link) ack(id wire.DeviceID, a wire.Ack) {
 	payload, err := json.Marshal(a)
@@ -173,11 +225,17 @@ func (l *Link) records(b *box, d fleet.Device, queue []message) {
 		batch, ok := wire.SplitBatch(m.payload)
 		var err error
 		if !ok {
-			batch, err = wire.Decode[wire.Batch](m.payload)
+			err = json.Unmarshal(m.payload, &batch) // also one that is too long
 		}
-		if err != nil || batch.Log == "" {
+		if err == nil && (batch.Log == "" || len(batch.Log) > 64) {
+			err = errors.New("names no journal")
+		}
+		if err != nil {
 			l.stats.refused.Add(1)
 			l.logger.Debug("message refused", "device", b.id, "kind", m.kind, "err", err)
+			if err := l.o.Store.AddDeadBatch(l.ctx, b.id, m.payload, err.Error(), l.o.Now()); err != nil && l.failed.ok(l.o.Now()) {
+				l.logger.Warn("keeping a message that cannot be read", "device", b.id, "err", err)
+			}
 			continue
 		}
 		if batch.Log != log || len(pending)+len(batch.Records) > maxCommit {
@@ -201,6 +259,9 @@ func (l *Link) commit(b *box, d fleet.Device, log wire.LogID, records []json.Raw
 	case fleet.CodeOf(err) == fleet.Forbidden:
 		l.stats.refused.Add(1)
 		l.o.Kick(b.id)
+		return
+	case fleet.CodeOf(err) == fleet.Conflict: // one journal too many; the store counts it
+		l.stats.refused.Add(1)
 		return
 	case err != nil:
 		if l.ctx.Err() == nil && l.failed.ok(l.o.Now()) {

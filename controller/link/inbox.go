@@ -39,7 +39,8 @@ type box struct {
 	offered string    // hash of the plan offered last
 	offerAt time.Time
 
-	chain chain // of the worker that has the box
+	chain    chain // of the worker that has the box
+	replaced bool  // likewise: as what the device was served last
 }
 
 // inbox spreads messages over workers: those of one device are handled one

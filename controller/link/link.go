@@ -49,6 +49,8 @@ type Journals interface {
 	// AppendRecords commits records and returns how many are new. When it
 	// returns nil they survive power loss.
 	AppendRecords(ctx context.Context, id wire.DeviceID, log wire.LogID, records []json.RawMessage, now time.Time) (int, error)
+	// AddDeadBatch keeps a message of records that cannot be taken apart.
+	AddDeadBatch(ctx context.Context, id wire.DeviceID, raw []byte, reason string, now time.Time) error
 	// AckState says what is committed of a journal.
 	AckState(ctx context.Context, id wire.DeviceID, log wire.LogID) (wire.Ack, error)
 }

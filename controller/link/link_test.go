@@ -187,7 +187,7 @@ func TestUnreadableRecordsDoNotHoldUpOthers(t *testing.T) {
 	if a := g.ackUpto(3); len(a.Missing) != 0 {
 		t.Errorf("ack = %+v", a)
 	}
-	letters, err := w.store.DeadLetters(t.Context(), 10)
+	letters, err := w.store.DeadLetters(t.Context(), fleet.DeadFilter{Limit: 10})
 	if err != nil || len(letters) != 1 || letters[0].Seq != 2 {
 		t.Errorf("dead letters = %+v, %v", letters, err)
 	}

@@ -91,12 +91,17 @@ func (l *Link) disconnect() {
 	}
 }
 
+// maxHeard bounds a message of records. It is above what a device may send, so
+// that a record which is too long is set aside by name and its number counts:
+// the device would send it for ever otherwise.
+const maxHeard = 2 * wire.MaxMessage
+
 // hear takes a message from the library without blocking.
 func (l *Link) hear(m Heard) {
 	l.stats.messages.Add(1)
 	id, kind, err := wire.ParseUp(m.Topic)
 	switch {
-	case err != nil, m.Retained, len(m.Payload) > wire.MaxMessage:
+	case err != nil, m.Retained, len(m.Payload) > maxHeard || kind != wire.KindRecords && len(m.Payload) > wire.MaxMessage:
 		// A retained message is of the past; a device never asks for one.
 		l.stats.refused.Add(1)
 		return

@@ -154,7 +154,7 @@ func (w *world) authorize(cert *x509.Certificate) (broker.Identity, bool) {
 		return broker.Identity{}, false
 	}
 	d, err := w.store.Device(context.Background(), id)
-	return broker.Identity{Device: id}, err == nil && d.State == fleet.DeviceActive
+	return broker.Identity{Device: id, Deliver: d.State == fleet.DeviceRetired}, err == nil && d.State != fleet.DeviceRevoked
 }
 
 // gate is an enrolled device, connected by paho once connect was called.

@@ -1,9 +1,14 @@
 package store
 
 import (
+	"cmp"
 	"database/sql"
+	"errors"
+	"fmt"
 	"slices"
+	"time"
 
+	"gatecast/controller/fleet"
 	"gatecast/internal/wire"
 )
 
@@ -16,34 +21,51 @@ type journal struct {
 	saved wire.Seq        // upto in the table
 }
 
-// add counts seq as committed.
-func (j *journal) add(seq wire.Seq) {
-	if seq <= j.upto {
-		return
+// Bounds of what a device can make us remember of one journal. A device sends
+// its journal in order and fills the holes it is told of from the first, so an
+// honest one comes near neither.
+const (
+	maxRuns  = 1000    // runs with holes between: 16 KB
+	farAhead = 1 << 20 // numbers above all before; seven years of them at 400 a day
+)
+
+// clone returns a copy that can be changed.
+func (j *journal) clone() journal {
+	c := *j
+	c.more = slices.Clone(j.more)
+	return c
+}
+
+// fits reports whether r can be added without making more runs than maxRuns.
+func (j *journal) fits(r wire.SeqRange) bool {
+	if len(j.more) < maxRuns || r.First <= j.upto+1 {
+		return true
 	}
-	i, there := slices.BinarySearchFunc(j.more, seq, func(r wire.SeqRange, seq wire.Seq) int {
-		switch {
-		case r.Last < seq:
-			return -1
-		case r.First > seq:
-			return 1
-		}
-		return 0
+	i, _ := slices.BinarySearchFunc(j.more, r.First, func(m wire.SeqRange, first wire.Seq) int {
+		return cmp.Compare(m.Last+1, first)
 	})
-	if there {
+	return i < len(j.more) && j.more[i].First <= r.Last+1 // it touches a run
+}
+
+// add counts seq as committed.
+func (j *journal) add(seq wire.Seq) { j.addRange(wire.SeqRange{First: seq, Last: seq}) }
+
+// addRange counts the numbers of r as committed.
+func (j *journal) addRange(r wire.SeqRange) {
+	if r.Last <= j.upto || r.First > r.Last {
 		return
 	}
-	j.more = slices.Insert(j.more, i, wire.SeqRange{First: seq, Last: seq})
-	if i+1 < len(j.more) && j.more[i+1].First == seq+1 {
-		j.more[i].Last = j.more[i+1].Last
-		j.more = slices.Delete(j.more, i+1, i+2)
+	// The runs that r touches become one with it.
+	i, _ := slices.BinarySearchFunc(j.more, r.First, func(m wire.SeqRange, first wire.Seq) int {
+		return cmp.Compare(m.Last+1, first)
+	})
+	k := i
+	for ; k < len(j.more) && j.more[k].First <= r.Last+1; k++ {
+		r.First, r.Last = min(r.First, j.more[k].First), max(r.Last, j.more[k].Last)
 	}
-	if i > 0 && j.more[i-1].Last == seq-1 {
-		j.more[i-1].Last = j.more[i].Last
-		j.more = slices.Delete(j.more, i, i+1)
-	}
-	if j.more[0].First == j.upto+1 {
-		j.upto = j.more[0].Last
+	j.more = slices.Replace(j.more, i, k, r)
+	if j.more[0].First <= j.upto+1 {
+		j.upto = max(j.upto, j.more[0].Last)
 		j.more = slices.Delete(j.more, 0, 1)
 	}
 }
@@ -66,28 +88,35 @@ func (j *journal) ack(log wire.LogID) wire.Ack {
 }
 
 // journalTx returns what is committed of a log before this transaction,
-// making its row when there is none.
-func (s *Store) journalTx(t *tx, d *device, log wire.LogID) (*journal, error) {
+// making its row when there is none; ok is false when the device may not have
+// another one yet.
+func (s *Store) journalTx(t *tx, d *device, log wire.LogID, now time.Time) (j *journal, ok bool, err error) {
 	key := logKey{d.ID, log}
 	s.logsMu.Lock()
-	j := s.logs[key]
+	j = s.logs[key]
 	s.logsMu.Unlock()
 	if j != nil {
-		return j, nil
+		return j, true, nil
 	}
 	j = &journal{}
 	var upto int64
-	err := t.row(`INSERT INTO logs (device_id, log) VALUES (?, ?) ON CONFLICT (device_id, log) DO UPDATE SET upto = upto RETURNING id, upto`, d.row, log).Scan(&j.row, &upto)
+	err = t.row(`SELECT id, upto FROM logs WHERE device_id = ? AND log = ?`, d.row, log).Scan(&j.row, &upto)
+	if errors.Is(err, sql.ErrNoRows) {
+		if ok, err := mayOpenTx(t, d, now); err != nil || !ok {
+			return nil, false, err
+		}
+		err = t.row(`INSERT INTO logs (device_id, log) VALUES (?, ?) RETURNING id`, d.row, log).Scan(&j.row)
+	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	j.upto, j.saved = wire.Seq(upto), wire.Seq(upto)
-	rows, err := t.query(seqsAbove, j.row, upto)
+	rows, err := t.query(rangesAbove, j.row, upto)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := j.load(rows); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	t.after(func() {
 		s.logsMu.Lock()
@@ -96,19 +125,51 @@ func (s *Store) journalTx(t *tx, d *device, log wire.LogID) (*journal, error) {
 			s.logs[key] = j
 		}
 	})
-	return j, nil
+	return j, true, nil
 }
 
-const seqsAbove = `SELECT seq FROM records WHERE log_id = ?1 AND seq > ?2 UNION SELECT seq FROM dead_letters WHERE log_id = ?1 AND seq > ?2`
+// A device opens a journal when it is set up and when its card failed it.
+const (
+	freeLogs  = 64             // that it may open at once
+	logsEvery = 24 * time.Hour // and one more in each of these since its first binding
+)
 
-// load adds the sequence numbers in rows and closes them.
+// mayOpenTx reports whether d may have one more journal. The bound grows with
+// time, so that a device with a failing card is late and never shut out.
+func mayOpenTx(t *tx, d *device, now time.Time) (bool, error) {
+	var have int64
+	if err := t.row(`SELECT count(*) FROM logs WHERE device_id = ?`, d.row).Scan(&have); err != nil {
+		return false, err
+	}
+	since := d.Enrolled
+	if len(d.bindings) > 0 {
+		since = d.bindings[0].from
+	}
+	return have < freeLogs+max(0, int64(now.Sub(since)/logsEvery)), nil
+}
+
+func manyLogs(id wire.DeviceID) error {
+	return &fleet.Error{
+		Code:   fleet.Conflict,
+		Text:   fmt.Sprintf("设备 %s 新开的日志过多，超出的暂不接收，每天可多开一个。请检查它的存储卡。", id),
+		TextEN: fmt.Sprintf("Device %s opened too many journals; those beyond the limit are not taken yet, one more is each day. Check its card.", id),
+	}
+}
+
+// rangesAbove are the numbers of a log that are accounted for above one.
+const rangesAbove = `SELECT seq, seq FROM records WHERE log_id = ?1 AND seq > ?2
+UNION SELECT seq, seq FROM dead_letters WHERE log_id = ?1 AND seq > ?2
+UNION SELECT first, last FROM voids WHERE log_id = ?1 AND last > ?2 ORDER BY 1`
+
+// load adds the ranges in rows and closes them.
 func (j *journal) load(rows *sql.Rows) error {
-	seqs, err := collect(rows, func(r scanner) (seq int64, err error) {
-		err = r.Scan(&seq)
-		return seq, err
+	ranges, err := collect(rows, func(r scanner) (wire.SeqRange, error) {
+		var first, last int64
+		err := r.Scan(&first, &last)
+		return wire.SeqRange{First: wire.Seq(first), Last: wire.Seq(last)}, err
 	})
-	for _, seq := range seqs {
-		j.add(wire.Seq(seq))
+	for _, r := range ranges {
+		j.addRange(r)
 	}
 	return err
 }
@@ -125,6 +186,9 @@ func (s *Store) saveUptoTx(t *tx, j *journal) error {
 		return nil
 	}
 	if _, err := t.exec(`UPDATE logs SET upto = ? WHERE id = ?`, int64(upto), j.row); err != nil {
+		return err
+	}
+	if _, err := t.exec(`DELETE FROM voids WHERE log_id = ? AND last <= ?`, j.row, int64(upto)); err != nil {
 		return err
 	}
 	t.after(func() {

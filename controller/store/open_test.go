@@ -22,6 +22,7 @@ func TestMigrationsAreNeverEdited(t *testing.T) {
 	released := map[string]string{
 		"0001-first.sql":   "d42344c546afdf4f8c1ccb479e60f7dce0d471f449577ac29a8e354a36a447c6",
 		"0002-retimed.sql": "105f17ea15da94b9b64081e0f323a8e7ec5ac4830e479b93a4198d265b1d74d6",
+		"0003-ingest.sql":  "0ee723b41036820ae3a7077a55e4e7c878d01f38dc1a8f5704f7ce86a65d926b",
 	}
 	steps, err := migrations()
 	if err != nil {

@@ -3,14 +3,13 @@ package store
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"time"
+	"unicode/utf8"
 
 	"gatecast/controller/fleet"
 	"gatecast/internal/wire"
@@ -29,7 +28,8 @@ type entry struct {
 	slot   wire.SlotID
 	at     int64
 	raw    []byte
-	reason string
+	code   fleet.DeadCode // why it cannot be taken, empty if it can
+	reason string         // likewise, in words
 
 	boot      string
 	anchor    wire.Anchor // the zero value where the record ties no boot to the time
@@ -50,13 +50,17 @@ const maxBoot = 100
 // AppendRecords commits records of one journal, each the exact bytes that the
 // journal hashed, and returns how many of them are new. On return they survive
 // power loss. A record that is there already is skipped, so the same batch may
-// come any number of times. One that cannot be taken (not a record, of another
-// journal, other bytes under a number that is taken) goes to the dead letters
-// with the reason; it does not hold up the others and its number counts as
-// received. Records of a revoked device are refused with a *fleet.Error of
-// code Forbidden, those of an unknown one with NotFound; a device that was
-// replaced may still deliver what it played. Concurrent callers share one
-// commit; records is not retained.
+// come any number of times. One that cannot be taken (not a record, too long,
+// of another journal, other bytes under a number that is taken) goes to the
+// dead letters with the reason; it does not hold up the others and its number
+// counts as received, unless the number itself cannot be believed. One that
+// would leave more than maxRuns holes is passed over and asked for again when
+// holes are filled. A gap record accounts for the numbers that it names.
+//
+// Records of a revoked device are refused with a *fleet.Error of code
+// Forbidden, those of an unknown one with NotFound, those of one journal too
+// many with Conflict; a device that was replaced may still deliver what it played.
+// Concurrent callers share one commit; records is not retained.
 func (s *Store) AppendRecords(ctx context.Context, id wire.DeviceID, log wire.LogID, records []json.RawMessage, now time.Time) (accepted int, err error) {
 	d, err := s.device(id)
 	if err != nil {
@@ -76,13 +80,26 @@ func (s *Store) AppendRecords(ctx context.Context, id wire.DeviceID, log wire.Lo
 	for i, raw := range records {
 		entries[i] = parseEntry(log, raw)
 	}
-	return changeBulk(ctx, s, func(t *tx) (int, error) { return s.appendTx(t, d, log, entries, wire.US(now)) })
+	done, err := changeBulk(ctx, s, func(t *tx) (appended, error) { return s.appendTx(t, d, log, entries, now) })
+	if err == nil && done.full {
+		err = manyLogs(d.ID)
+	}
+	return done.fresh, err
 }
+
+// appended is what a batch came to.
+type appended struct {
+	fresh int
+	full  bool // the device may not open another journal now
+}
+
+// maxRecord is what journals hold a record to.
+const maxRecord = wire.MaxBatchBytes
 
 // parseEntry reads what the table needs and says why a record cannot be taken.
 func parseEntry(log wire.LogID, raw []byte) entry {
 	e := entry{raw: raw}
-	if h, ok := wire.Skim(raw); ok && h.Log == log && h.Seq > 0 && h.Seq <= math.MaxInt64/2 && (h.Play != "") == (h.Slot != "") &&
+	if h, ok := wire.Skim(raw); ok && len(raw) <= maxRecord && h.Log == log && h.Seq > 0 && h.Seq <= math.MaxInt64/2 && (h.Play != "") == (h.Slot != "") &&
 		(h.Slot != "" || h.Kind != wire.RecordIntent && h.Kind != wire.RecordOutcome) {
 		// As nearly all of them are: four times as fast as what follows.
 		e.seq, e.kind, e.at, e.slot = h.Seq, h.Kind, h.AtUS, h.Slot
@@ -98,27 +115,37 @@ func parseEntry(log wire.LogID, raw []byte) entry {
 		if json.Unmarshal(raw, &least) == nil {
 			e.seq = least.Seq
 		}
-		e.reason = "not a record: " + err.Error()
+		e.code, e.reason = fleet.DeadShape, "not a record: "+err.Error()
 	} else {
 		e.seq, e.kind, e.at = r.Seq, r.Kind, r.AtUS
 		a, _ := wire.AnchorOf(r)
 		e.timed(r.Level, r.BootID, r.MonoUS, a)
 		switch {
 		case r.Seq == 0:
-			e.reason = "no sequence number"
+			e.code, e.reason = fleet.DeadNumber, "no sequence number"
 		case r.Log != log:
-			e.reason = fmt.Sprintf("of journal %q, sent as %q", r.Log, log)
-		case r.Kind == "":
-			e.reason = "no kind"
+			e.code, e.reason = fleet.DeadLog, fmt.Sprintf("of journal %q, sent as %q", clip(string(r.Log)), log)
+		case r.Kind == "" || len(r.Kind) > 64:
+			e.code, e.reason = fleet.DeadKind, "no kind"
 		case r.Kind == wire.RecordIntent || r.Kind == wire.RecordOutcome:
-			e.slot, e.reason = slotOf(r)
+			if e.slot, e.reason = slotOf(r); e.reason != "" {
+				e.code = fleet.DeadSlot
+			}
 		}
 	}
-	if e.seq > math.MaxInt64/2 {
-		e.seq, e.reason = 0, "sequence number out of range"
+	switch {
+	case e.seq > math.MaxInt64/2:
+		e.seq, e.code, e.reason = 0, fleet.DeadNumber, "sequence number out of range"
+	case len(raw) > maxRecord:
+		e.code, e.reason = fleet.DeadSize, fmt.Sprintf("%d bytes, the limit is %d", len(raw), maxRecord)
+	case !utf8.Valid(raw):
+		e.code, e.reason = fleet.DeadText, "not valid UTF-8"
 	}
 	return e
 }
+
+// clip shortens what a device wrote for a message.
+func clip(s string) string { return s[:min(len(s), 80)] }
 
 // slotOf returns the slot that an intent or outcome is about.
 func slotOf(r wire.Record) (wire.SlotID, string) {
@@ -132,77 +159,117 @@ func slotOf(r wire.Record) (wire.SlotID, string) {
 	return o.Slot, ""
 }
 
-func (s *Store) appendTx(t *tx, d *device, log wire.LogID, entries []entry, now int64) (int, error) {
+func (s *Store) appendTx(t *tx, d *device, log wire.LogID, entries []entry, now time.Time) (done appended, err error) {
 	key := logKey{d.ID, log}
-	j, err := s.journalTx(t, d, log)
+	j, ok, err := s.journalTx(t, d, log, now)
 	if err != nil {
-		return 0, err
+		return done, err
 	}
-	var got []wire.Seq
 	var times timing
-	accepted := 0
+	if !ok {
+		return appended{full: true}, countDeadTx(t, d.row, 0, 0, 1, now)
+	}
+	in := intake{s: s, t: t, d: d, key: key, j: j, now: now}
+	s.logsMu.Lock()
+	in.view = j.clone()
+	s.logsMu.Unlock()
 	for _, e := range entries {
-		fresh, err := putRecordTx(t, d, j.row, e, now)
+		fresh, err := in.put(e)
 		if err != nil {
-			return 0, err
+			return done, err
 		}
 		if fresh {
-			accepted++
+			done.fresh++
 			times.add(e)
-		}
-		if e.seq > 0 {
-			got = append(got, e.seq)
 		}
 	}
 	if err := s.retimeTx(t, d, times); err != nil {
-		return 0, err
+		return done, err
 	}
 	t.after(func() {
 		s.logsMu.Lock()
 		defer s.logsMu.Unlock()
-		for _, seq := range got {
-			s.logs[key].add(seq)
+		for k, ranges := range in.got {
+			for _, r := range ranges {
+				s.logs[k].addRange(r)
+			}
 		}
 	})
-	return accepted, s.saveUptoTx(t, j)
+	return done, s.saveUptoTx(t, j)
 }
 
-// putRecordTx reports whether the record is new and good.
-func putRecordTx(t *tx, d *device, logRow int64, e entry, now int64) (bool, error) {
-	if e.reason == "" {
-		var slot any
-		if e.slot != "" {
-			slot = string(e.slot)
-		}
-		at := e.at
-		if e.untrusted {
-			at = now // until it is timed, when it came says best what the device was bound to
-		}
-		r, err := t.exec(`INSERT INTO records (log_id, seq, point_id, kind, slot, at_us, received_us, raw) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (log_id, seq) DO NOTHING`,
-			logRow, int64(e.seq), int64(d.pointAt(wire.FromUS(at))), string(e.kind), slot, e.at, now, e.raw)
-		if err != nil {
-			return false, err
-		}
-		n, err := r.RowsAffected()
-		if err != nil {
-			return false, err
-		}
-		if n > 0 {
-			return true, untrustedTx(t, d, r, e)
-		}
-		var there []byte
-		if err := t.row(`SELECT raw FROM records WHERE log_id = ? AND seq = ?`, logRow, int64(e.seq)).Scan(&there); err != nil {
-			return false, err
-		}
-		if bytes.Equal(there, e.raw) {
-			return false, nil
-		}
-		e.reason = "other bytes under a number that is taken"
+// intake is the taking of one batch.
+type intake struct {
+	s    *Store
+	t    *tx
+	d    *device
+	key  logKey
+	j    *journal // as committed before
+	view journal  // and with what this batch brought so far
+	got  map[logKey][]wire.SeqRange
+	now  time.Time
+}
+
+// count notes numbers as received once the batch is committed.
+func (in *intake) count(k logKey, r wire.SeqRange) {
+	if in.got == nil {
+		in.got = map[logKey][]wire.SeqRange{}
 	}
-	sum := sha256.Sum256(e.raw)
-	_, err := t.exec(`INSERT OR IGNORE INTO dead_letters (log_id, seq, sha256, reason, received_us, raw) VALUES (?, ?, ?, ?, ?, ?)`,
-		logRow, int64(e.seq), hex.EncodeToString(sum[:]), e.reason, now, e.raw)
-	return false, err
+	in.got[k] = append(in.got[k], r)
+	if k == in.key {
+		in.view.addRange(r)
+	}
+}
+
+// put reports whether the record is new and good.
+func (in *intake) put(e entry) (bool, error) {
+	one := wire.SeqRange{First: e.seq, Last: e.seq}
+	if e.seq > in.view.upto+farAhead {
+		e.reason = fmt.Sprintf("number %d, where %d were received", e.seq, in.view.upto)
+		e.seq, e.code = 0, fleet.DeadAhead
+	}
+	if e.seq > 0 && !in.view.fits(one) {
+		return false, nil // too many holes: it is asked for again
+	}
+	if e.code != "" {
+		return false, in.setAside(e)
+	}
+	var slot any
+	if e.slot != "" {
+		slot = string(e.slot)
+	}
+	at := wire.FromUS(e.at)
+	if e.untrusted {
+		at = in.now // until it is timed, when it came says best what the device was bound to
+	}
+	r, err := in.t.exec(`INSERT INTO records (log_id, seq, point_id, kind, slot, at_us, received_us, raw) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (log_id, seq) DO NOTHING`,
+		in.j.row, int64(e.seq), int64(in.d.pointAt(at)), string(e.kind), slot, e.at, wire.US(in.now), e.raw)
+	if err != nil {
+		return false, err
+	}
+	n, err := r.RowsAffected()
+	if err != nil {
+		return false, err
+	}
+	in.count(in.key, one)
+	if n > 0 {
+		if err := untrustedTx(in.t, in.d, r, e); err != nil {
+			return false, err
+		}
+		if e.kind == wire.RecordGap {
+			err = in.gap(e)
+		}
+		return true, err
+	}
+	var there []byte
+	if err := in.t.row(`SELECT raw FROM records WHERE log_id = ? AND seq = ?`, in.j.row, int64(e.seq)).Scan(&there); err != nil {
+		return false, err
+	}
+	if bytes.Equal(there, e.raw) {
+		return false, nil
+	}
+	e.code, e.reason = fleet.DeadConflict, "other bytes under a number that is taken"
+	return false, in.setAside(e)
 }
 
 // untrustedTx notes a record that waits for trusted time of its boot.
@@ -273,19 +340,8 @@ SELECT `+recordColumns+` FROM `+recordTables+` WHERE r.id IN (
 func (s *Store) LastRecords(ctx context.Context, id wire.DeviceID, limit int) ([]fleet.Record, error) {
 	return list(ctx, s, "records", scanRecord, `
 SELECT `+recordColumns+` FROM `+recordTables+`
-WHERE r.log_id = (SELECT l.id FROM logs l JOIN devices d ON d.id = l.device_id WHERE d.name = ? ORDER BY l.id DESC LIMIT 1)
+WHERE r.log_id = (SELECT l.id FROM logs l JOIN devices d ON d.id = l.device_id WHERE d.name = ? AND EXISTS (SELECT 1 FROM records WHERE log_id = l.id) ORDER BY l.id DESC LIMIT 1)
 ORDER BY r.seq DESC LIMIT ?`, id, limit)
-}
-
-// DeadLetters returns up to limit records that could not be taken, the newest
-// first.
-func (s *Store) DeadLetters(ctx context.Context, limit int) ([]fleet.DeadLetter, error) {
-	return list(ctx, s, "dead letters", func(r scanner) (l fleet.DeadLetter, err error) {
-		var seq, received int64
-		err = r.Scan(&l.ID, &l.Device, &l.Log, &seq, &received, &l.Reason, &l.Raw)
-		l.Seq, l.Received = wire.Seq(seq), wire.FromUS(received)
-		return l, err
-	}, `SELECT x.id, d.name, l.log, x.seq, x.received_us, x.reason, x.raw FROM dead_letters x JOIN logs l ON l.id = x.log_id JOIN devices d ON d.id = l.device_id ORDER BY x.id DESC LIMIT ?`, limit)
 }
 
 // AckState says which records of a journal are committed, in the form that
@@ -316,7 +372,7 @@ func (s *Store) AckState(ctx context.Context, id wire.DeviceID, log wire.LogID) 
 	if err != nil {
 		return wire.Ack{}, fmt.Errorf("reading journal %q of %q: %w", log, id, explain(err))
 	}
-	rows, err := s.read.QueryContext(ctx, seqsAbove, j.row, int64(j.upto))
+	rows, err := s.read.QueryContext(ctx, rangesAbove, j.row, int64(j.upto))
 	if err != nil {
 		return wire.Ack{}, fmt.Errorf("reading journal %q of %q: %w", log, id, explain(err))
 	}

@@ -74,7 +74,7 @@ func TestAppendRecordsSetsBadOnesAside(t *testing.T) {
 						t.Fatalf("AppendRecords %d = %d, %v, want %d", i, got, err, want)
 					}
 				}
-				dead, err := s.DeadLetters(t.Context(), 10)
+				dead, err := s.DeadLetters(t.Context(), fleet.DeadFilter{Limit: 10})
 				if err != nil || len(dead) != 1 {
 					t.Fatalf("DeadLetters = %+v, %v, want one", dead, err)
 				}
@@ -141,7 +141,8 @@ func TestAckStateMatchesModel(t *testing.T) {
 				have[wire.Seq(seq)] = true
 				batch = append(batch, []byte(fmt.Sprintf(`{"log":%q,"seq":%d,"kind":"stop","body":{}}`, log, seq)))
 			}
-			if _, err := s.AppendRecords(t.Context(), "d1", log, batch, t0); err != nil {
+			// A journal a day, as many as a device may open.
+			if _, err := s.AppendRecords(t.Context(), "d1", log, batch, t0.AddDate(0, 0, logs)); err != nil {
 				rt.Fatal(err)
 			}
 			ack, err := s.AckState(t.Context(), "d1", log)

@@ -16,7 +16,7 @@ func (d *device) setSaid(st wire.State) {
 	d.said = st
 	d.PlanVersion, d.PlanHash = st.PlanVersion, st.PlanSHA256
 	d.ClipsReady, d.ClipsMiss = st.ClipsReady, st.ClipsMissing
-	d.Log, d.AckedSeq, d.LastSeq = st.Log, st.AckedSeq, st.LastSeq
+	d.Log, d.AckedSeq, d.LastSeq, d.Older = st.Log, st.AckedSeq, st.LastSeq, st.Older
 	d.TimeLevel, d.Output, d.Playing = st.Time.Level, st.Output, st.Playing
 	d.Conditions = st.Conditions
 	d.Horizon = time.Time{}

@@ -32,10 +32,18 @@ type State struct {
 	LastSeq      Seq         `json:"last_seq,omitempty"`
 	AckedSeq     Seq         `json:"acked_seq,omitempty"`
 	Receipt      uint64      `json:"receipt,omitempty"` // number of the newest receipt in the journal; 0 for none
+	Older        []LogState  `json:"older,omitempty"`   // journals before Log that the device still keeps; absent means none
 	Time         TimeState   `json:"time"`
 	Output       Output      `json:"output"`
 	Playing      PlayID      `json:"playing,omitempty"`
 	Conditions   []Condition `json:"conditions,omitempty"`
+}
+
+// LogState is how far a journal goes and is acked.
+type LogState struct {
+	Log   LogID `json:"log"`
+	Last  Seq   `json:"last"`
+	Acked Seq   `json:"acked"`
 }
 
 // TimeState is what the device knows of the time. The last three are of its
