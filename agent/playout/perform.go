@@ -190,6 +190,8 @@ func (e *Engine) play(ctx context.Context, perf *performance, sound *clip, c wir
 		res.err = context.Cause(ctx)
 		return res
 	}
+	mark := e.arm(p.ID)
+	defer mark.close()
 	seq, err := e.o.Journal.Append(wire.RecordIntent, e.o.Clock.Now(), wire.Intent{
 		Play: p.ID, Slot: p.Slot, Plan: p.plan, Clip: p.Clip, PlannedUS: wire.US(p.At),
 	})
@@ -201,7 +203,7 @@ func (e *Engine) play(ctx context.Context, perf *performance, sound *clip, c wir
 	if earliest := time.Now().Add(lateLead); !punctual && at.Before(earliest) {
 		at = earliest
 	}
-	report, err := e.sink(ctx, p.ID, at, length(c), src)
+	report, err := e.sink(ctx, mark, at, length(c), src)
 	e.conclude(&res, seq, sounded{
 		report: report, err: err, cause: context.Cause(ctx), clip: length(c), lead: e.o.LeadIn,
 		silent: sound.silent || c.Silent, rate: src.Format().Rate,
@@ -210,14 +212,14 @@ func (e *Engine) play(ctx context.Context, perf *performance, sound *clip, c wir
 }
 
 // sink plays src and keeps the progress file meanwhile.
-func (e *Engine) sink(ctx context.Context, id wire.PlayID, at time.Time, clip time.Duration, src audio.Source) (output.Report, error) {
-	if e.o.Progress == "" {
+func (e *Engine) sink(ctx context.Context, mark *marker, at time.Time, clip time.Duration, src audio.Source) (output.Report, error) {
+	if mark == nil {
 		return e.o.Sink.Play(ctx, at, src)
 	}
-	counted := &counted{Source: src}
+	counted := &counted{Source: src, begin: func() { mark.write(0) }}
 	following, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	wg.Go(func() { e.follow(following, id, at, e.o.LeadIn, clip, counted) })
+	wg.Go(func() { mark.follow(following, at, e.o.LeadIn, clip, counted) })
 	report, err := e.o.Sink.Play(ctx, at, counted)
 	stop()
 	wg.Wait()

@@ -158,6 +158,73 @@ func TestInterruptedPlayIsPartial(t *testing.T) {
 	}
 }
 
+// A program that is killed at the start of a play knows whether the sink had
+// taken anything of it.
+func TestKilledAtTheStartOfAPlay(t *testing.T) {
+	tests := []struct {
+		name string
+		at   time.Duration // of the kill, from the planned instant
+		want string
+	}{
+		{"intent_written", -100 * time.Millisecond, "gates.morning#1 failed other"},
+		{"just_begun", 300 * time.Millisecond, "gates.morning#1 partial other"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, testPlan(testSlot("gates.morning", 30, 2)), func(r *rig) {
+				r.start()
+				r.until(minutes(30).Add(tt.at))
+				n := r.kill()
+				n.start()
+				defer n.stop()
+				n.until(minutes(40))
+				wantOutcomes(t, n, tt.want, "gates.morning#2 played")
+				if o := n.outcomeRecords()[0]; o.SoundMS != 0 {
+					t.Errorf("sounded %d ms, of which nothing is known", o.SoundMS)
+				}
+			})
+		})
+	}
+}
+
+// What a later run writes before it settles the play of the run before, and
+// how late that play began, must not count as sound.
+func TestOrphanKnowsOnlyItsOwnRun(t *testing.T) {
+	const second = int64(time.Second / time.Microsecond)
+	at := func(seq wire.Seq, kind wire.RecordKind, seconds int64, body any) wire.Record {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return wire.Record{Seq: seq, Kind: kind, AtUS: seconds * second, BootID: "b", Level: wire.T1, Body: raw}
+	}
+	intent := wire.Intent{Play: "a#1", Slot: "a", Clip: "c", PlannedUS: 100 * second}
+	tests := []struct {
+		name    string
+		records []wire.Record
+		clip    time.Duration
+		want    int64 // ms
+	}{
+		{"own_run", []wire.Record{at(1, wire.RecordIntent, 99, intent), at(2, wire.RecordPlan, 103, nil)}, 0, 3000},
+		{"later_run", []wire.Record{at(1, wire.RecordIntent, 99, intent), at(2, wire.RecordBoot, 200, nil), at(3, wire.RecordPlan, 201, nil)}, 0, 0},
+		{"began_late", []wire.Record{at(1, wire.RecordIntent, 102, intent), at(2, wire.RecordPlan, 103, nil)}, 0, 1000},
+		{"longer_than_the_clip", []wire.Record{at(1, wire.RecordIntent, 99, intent), at(2, wire.RecordPlan, 130, nil)}, 8 * time.Second, 8000},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := history{done: map[wire.PlayID]int64{}, orphans: map[wire.PlayID]*orphan{}}
+			for _, r := range tt.records {
+				if err := h.read(r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if o := h.orphans["a#1"].outcome("b", 0, tt.clip); o.SoundMS != tt.want || o.Result != wire.PlayPartial {
+				t.Errorf("outcome = %s of %d ms, want %d ms of it", o.Result, o.SoundMS, tt.want)
+			}
+		})
+	}
+}
+
 // TestInterruptedPlayKnowsWhatSounded uses a record made during the play.
 func TestInterruptedPlayKnowsWhatSounded(t *testing.T) {
 	inBubble(t, testPlan(testSlot("gates.morning", 30, 1)), func(r *rig) {

@@ -12,7 +12,9 @@ type orphan struct {
 	intent wire.Intent
 	seq    wire.Seq
 	bootID string
-	known  int64 // newest trusted time in the same boot, µs
+	fromUS int64 // it did not sound before; the intent may be late
+	known  int64 // newest trusted time in the same run, µs
+	over   bool  // its run has ended
 }
 
 // history is what the journal tells about the runs before.
@@ -43,7 +45,8 @@ func (h *history) read(r wire.Record) error {
 		h.lastUS = max(h.lastUS, r.AtUS)
 	}
 	for _, o := range h.orphans {
-		if o.bootID == r.BootID && r.Level > wire.T0 && r.Kind != wire.RecordBoot {
+		// What a later run writes says nothing of this play.
+		if o.over = o.over || r.Kind == wire.RecordBoot; !o.over && r.Level > wire.T0 {
 			o.known = max(o.known, r.AtUS)
 		}
 	}
@@ -56,7 +59,7 @@ func (h *history) read(r wire.Record) error {
 			if _, ok := h.orphans[b.Play]; !ok {
 				h.order = append(h.order, b.Play)
 			}
-			h.orphans[b.Play] = &orphan{intent: b, seq: r.Seq, bootID: r.BootID}
+			h.orphans[b.Play] = &orphan{intent: b, seq: r.Seq, bootID: r.BootID, fromUS: max(b.PlannedUS, r.AtUS)}
 			h.starts = append(h.starts, wire.FromUS(max(b.PlannedUS, r.AtUS)))
 			if len(h.starts) > maxStarts {
 				h.starts = h.starts[1:]
@@ -72,8 +75,9 @@ func (h *history) read(r wire.Record) error {
 	return nil
 }
 
-// outcome settles a play that the run before left in the middle.
-func (o *orphan) outcome(bootID string) wire.Outcome {
+// outcome settles a play that the run before left in the middle. sounded is
+// what the progress file knows of it, clip its length, 0 for unknown.
+func (o *orphan) outcome(bootID string, sounded, clip time.Duration) wire.Outcome {
 	i := o.intent
 	out := wire.Outcome{
 		Play: i.Play, Slot: i.Slot, Plan: i.Plan, Clip: i.Clip, PlannedUS: i.PlannedUS, IntentSeq: o.seq,
@@ -81,11 +85,20 @@ func (o *orphan) outcome(bootID string) wire.Outcome {
 	}
 	if o.bootID == bootID {
 		out.Reason, out.Detail = wire.ReasonOther, "the agent ended during the play"
+		if sounded == armed { // only a power cut can take back what the file said later
+			out.Result, out.Detail = wire.PlayFailed, "the agent ended before the play sounded"
+			return out
+		}
 	}
-	// It sounded at least until the newest record of its boot.
-	if o.known > i.PlannedUS {
-		out.SoundMS = (o.known - i.PlannedUS) / 1000
+	if sounded == armed {
+		sounded = 0
 	}
+	// It sounded at least until the newest record of its run.
+	sounded = max(sounded, time.Duration(o.known-o.fromUS)*time.Microsecond, 0)
+	if clip > 0 {
+		sounded = min(sounded, clip)
+	}
+	out.SoundMS = sounded.Milliseconds()
 	return out
 }
 
@@ -114,13 +127,17 @@ func (e *Engine) recover() error {
 	}
 	for _, id := range h.order {
 		if o, ok := h.orphans[id]; ok {
-			out := o.outcome(now.BootID)
 			sounded, err := e.readProgress(id)
 			if err != nil {
 				e.log.Warn("progress unknown", "err", err)
 			}
-			out.SoundMS = max(out.SoundMS, sounded.Milliseconds())
-			e.s.owed = append(e.s.owed, out)
+			var clip time.Duration
+			if e.s.manifest != nil {
+				if c, ok := e.s.manifest.Clip(o.intent.Clip); ok {
+					clip = length(c)
+				}
+			}
+			e.s.owed = append(e.s.owed, o.outcome(now.BootID, sounded, clip))
 		}
 	}
 	e.writeOwed(now)
