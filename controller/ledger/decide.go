@@ -49,7 +49,8 @@ type Outage struct {
 //	Pending  less, and what is missing may still be reported; grade D if the
 //	         device has a plan
 //	Doubt    less, and some plays ended without provable sound; grade D
-//	Partial  less, but some sounded; grade B
+//	Partial  less, but some sounded; grade B, or D where a play was cut off and
+//	         nobody knows how much of it had sounded
 //	Missed   nothing sounded, and nothing more will be reported
 //
 // Missed, Doubt and Partial carry the most telling reason. A device that is
@@ -78,6 +79,8 @@ func Decide(o fleet.Obligation, outcomes []wire.Outcome, dev DeviceView, now tim
 		}
 	case t.doubts > 0:
 		d.Verdict, d.Grade, d.Reason = fleet.Doubt, fleet.GradeD, t.reason(o, dev, true)
+	case t.cut > 0 && t.soundMS == 0 && t.whole == 0:
+		d.Verdict, d.Grade, d.Reason = fleet.Partial, fleet.GradeD, t.reason(o, dev, false)
 	case t.soundMS > 0 || t.whole > 0:
 		d.Verdict, d.Grade, d.Reason = fleet.Partial, fleet.GradeB, t.reason(o, dev, false)
 	default:
@@ -100,6 +103,7 @@ type tally struct {
 	plays   map[wire.PlayID]wire.Outcome
 	whole   int
 	doubts  int
+	cut     int // sounded in part, perhaps unknown how much
 	soundMS int64
 	demo    bool
 }
@@ -119,6 +123,8 @@ func tallyOf(owed fleet.Obligation, outcomes []wire.Outcome) tally {
 			t.whole++
 		case wire.PlayDoubt:
 			t.doubts++
+		case wire.PlayPartial:
+			t.cut++
 		}
 		t.demo = t.demo || o.Demo && o.SoundMS > 0
 	}
