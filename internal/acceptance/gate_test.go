@@ -86,7 +86,12 @@ func (g *gate) reroute(addr string) {
 
 func (g *gate) start() {
 	g.t.Helper()
-	g.process = startProgram(g.t, g.log, append(slices.Clone(g.program), "--data", g.dir, "--sink", "file", "--device", g.wav, "--report-jitter", "0s")...)
+	g.process = startProgram(g.t, g.log, g.line()...)
+}
+
+// line is the agent's command line.
+func (g *gate) line() []string {
+	return append(slices.Clone(g.program), "--data", g.dir, "--sink", "file", "--device", g.wav, "--report-jitter", "0s")
 }
 
 // recordings returns the WAV files written so far, oldest first.
