@@ -8,6 +8,7 @@ import (
 
 	"gatecast/agent/condition"
 	"gatecast/agent/link"
+	"gatecast/agent/walltime"
 	"gatecast/internal/wire"
 )
 
@@ -17,7 +18,7 @@ func (a *App) state() wire.State {
 	now := a.clock.Now()
 	s := wire.State{
 		Log: a.journal.Log(), LastSeq: a.journal.Last(), AckedSeq: a.journal.Acked(), Older: a.journal.Older(),
-		Time:    wire.TimeState{Level: now.Level, ErrMS: now.Err.Milliseconds()},
+		Time:    a.timeState(now),
 		Output:  a.speaker.state(),
 		Playing: a.engine.Playing(), Conditions: a.faults.List(),
 	}
@@ -30,6 +31,15 @@ func (a *App) state() wire.State {
 				s.ClipsMissing = append(s.ClipsMissing, sha)
 			}
 		}
+	}
+	return s
+}
+
+// timeState is what the device knows of the time at now.
+func (a *App) timeState(now walltime.Stamp) wire.TimeState {
+	s := wire.TimeState{Level: now.Level, ErrMS: now.Err.Milliseconds()}
+	if c := a.clock.Compared(); !c.At.IsZero() {
+		s.OffMS, s.ComparedUS, s.SpanS = c.Off.Milliseconds(), wire.US(c.At), int64(c.Span/time.Second)
 	}
 	return s
 }
@@ -150,6 +160,9 @@ func (o orders) Do(ctx context.Context, c wire.Command) error {
 		}
 		return nil
 	case "test_tone":
+		if o.a.clock.Now().Level < wire.T1 {
+			return errors.New("the time is not trusted yet, so nothing may sound")
+		}
 		if c, ok := o.a.ceilings(); ok {
 			if err := allowedNow(c, o.a.clock.Now().Wall); err != nil {
 				return err

@@ -59,6 +59,8 @@ type Clips interface {
 
 // Clock is what a Link needs of the time.
 type Clock interface {
+	// Now is also asked how long an answer took: its Mono counts through a
+	// suspend, which the process's own clock does not.
 	Now() walltime.Stamp
 	Trust(answerUS int64, rtt time.Duration)
 	RaiseFloor(t time.Time)

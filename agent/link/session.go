@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -34,10 +35,11 @@ type session struct {
 	number uint64
 	inbox  chan Inbound
 
-	nonce   string
-	askedAt time.Time
-	ask     time.Time // when to send hello (again)
-	pause   backoff   // of asking
+	nonce string
+	asked time.Duration // since boot, when nonce was sent
+	timed bool          // nonce was answered with the time
+	ask   time.Time     // when to send hello (again)
+	pause backoff       // of asking
 
 	state   reporter
 	window  window
@@ -176,7 +178,7 @@ func (s *session) appended(now time.Time) {
 func (s *session) hello(now time.Time) error {
 	var b [16]byte
 	s.l.dice.read(b[:])
-	s.nonce, s.askedAt = hex.EncodeToString(b[:]), now
+	s.nonce, s.asked, s.timed = hex.EncodeToString(b[:]), s.l.o.Clock.Now().Mono, false
 	s.ask = now.Add(s.pause.next())
 	state := s.present()
 	err := s.send(wire.KindHello, wire.Hello{
@@ -284,11 +286,18 @@ func (s *session) takeTime(m Inbound) error {
 	if err != nil {
 		return err
 	}
-	rtt := m.At.Sub(s.askedAt)
+	if s.timed {
+		return errors.New("time answer to a nonce that was answered before")
+	}
+	// Up to now, not to the arrival: an answer that waited for a slow disk is
+	// as old as it is.
+	rtt := s.l.o.Clock.Now().Mono - s.asked
 	if rtt > maxRTT {
 		return fmt.Errorf("time answer came after %s: the limit is %s", rtt.Round(time.Millisecond), maxRTT)
 	}
+	s.timed = true
 	s.l.o.Clock.Trust(answer.NowUS, rtt)
+	s.state.nudge(time.Now()) // with the drift, if that was found
 	s.pause.reset()
 	s.ask = time.Now().Add(s.l.dice.about(refresh))
 	return nil

@@ -222,16 +222,49 @@ func TestTimeAnswers(t *testing.T) {
 		if !slices.Equal(w.trusted, []time.Duration{300 * time.Millisecond}) {
 			t.Errorf("trusted with round trips %v, want 300ms", w.trusted)
 		}
-		time.Sleep(11 * time.Second)
 		p.send(t, wire.KindTime, wire.TimeAnswer{Nonce: nonce, NowUS: 1})
 		if len(w.trusted) != 1 {
-			t.Error("an answer after 11 s was trusted")
+			t.Error("an answer that was repeated was trusted again")
 		}
 		time.Sleep(8 * time.Hour)
 		if got := all[wire.Hello](t, p, wire.KindHello); len(got) < 2 || got[1].Session != got[0].Session || got[1].Nonce == nonce {
 			t.Errorf("time was not asked for again within eight hours: %d hellos", len(got))
 		}
 	})
+}
+
+// TestDelayedTimeAnswers holds answers back: one that is older than anything
+// useful says nothing, whatever kept it, and the nonce is not spent by it.
+func TestDelayedTimeAnswers(t *testing.T) {
+	tests := map[string]struct {
+		passes, asleep time.Duration
+		want           []time.Duration
+	}{
+		"just_in_time":        {10 * time.Second, 0, []time.Duration{10 * time.Second}},
+		"held_back":           {11 * time.Second, 0, nil},
+		"asleep_in_between":   {time.Second, time.Hour, nil},
+		"a_short_nap_counts":  {time.Second, 4 * time.Second, []time.Duration{5 * time.Second}},
+		"answered_in_no_time": {0, 0, []time.Duration{0}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				_, conns, stop := start(t, w, nil, nil)
+				defer stop()
+				p := conns()[0]
+				hello := all[wire.Hello](t, p, wire.KindHello)[0]
+				time.Sleep(tt.passes)
+				w.mu.Lock()
+				w.asleep += tt.asleep
+				w.mu.Unlock()
+				p.send(t, wire.KindTime, wire.TimeAnswer{Nonce: hello.Nonce, NowUS: 1})
+				if !slices.Equal(w.trusted, tt.want) {
+					t.Errorf("trusted with round trips %v, want %v", w.trusted, tt.want)
+				}
+			})
+		})
+	}
 }
 
 // TestHelloIsRepeatedWhileNobodyAnswers has a broker without a controller.

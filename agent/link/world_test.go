@@ -39,10 +39,12 @@ type world struct {
 	counter  uint64
 	done     []string // commands carried out
 	told     int      // PlanChanged
+	began    time.Time
+	asleep   time.Duration // suspended, which the process's own clock does not count
 }
 
 func newWorld() *world {
-	return &world{changed: make(chan struct{}, 1), faults: map[condition.Code]string{}}
+	return &world{changed: make(chan struct{}, 1), faults: map[condition.Code]string{}, began: time.Now()}
 }
 
 func (w *world) Append(kind wire.RecordKind, _ walltime.Stamp, body any) (wire.Seq, error) {
@@ -161,7 +163,9 @@ func (w *world) Sync(ctx context.Context, _ []wire.ManifestClip) error {
 }
 
 func (w *world) Now() walltime.Stamp {
-	return walltime.Stamp{Wall: time.Now(), BootID: "boot", Level: wire.T1}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return walltime.Stamp{Wall: time.Now(), Mono: time.Since(w.began) + w.asleep, BootID: "boot", Level: wire.T1}
 }
 
 func (w *world) Trust(_ int64, rtt time.Duration) {

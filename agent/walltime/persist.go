@@ -17,6 +17,7 @@ const fileName = "walltime.json"
 type saved struct {
 	FloorUS    int64          `json:"floor_us"`
 	EvidenceUS int64          `json:"evidence_us"`
+	ContactUS  int64          `json:"contact_us,omitempty"`
 	BootID     string         `json:"boot_id,omitempty"`
 	OffsetUS   int64          `json:"offset_us,omitempty"` // since 1970, minus time since boot
 	MonoUS     int64          `json:"mono_us,omitempty"`   // since boot, when ErrUS held
@@ -34,7 +35,7 @@ func load(disk durable.Volume, path string) (saved, error) {
 		return saved{}, err
 	}
 	var s saved
-	if json.Unmarshal(data, &s) != nil || s.FloorUS < 0 || s.EvidenceUS < 0 {
+	if json.Unmarshal(data, &s) != nil || s.FloorUS < 0 || s.EvidenceUS < 0 || s.ContactUS < 0 {
 		return saved{}, nil
 	}
 	return s, nil
@@ -68,7 +69,7 @@ func (c *Clock) write(boot time.Duration) error {
 		c.floor, c.floorAt = c.floor.Add((boot-c.floorAt)/1000*999), boot
 		c.holdFloor(boot)
 	}
-	s := saved{FloorUS: wire.US(c.floor), EvidenceUS: wire.US(c.evidence)}
+	s := saved{FloorUS: wire.US(c.floor), EvidenceUS: wire.US(c.evidence), ContactUS: wire.US(c.contact)}
 	if c.level > wire.T0 {
 		s.BootID, s.Level = c.bootID, c.level
 		s.OffsetUS, s.MonoUS, s.ErrUS = c.offset.Microseconds(), c.asOf.Microseconds(), c.err.Microseconds()

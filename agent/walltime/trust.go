@@ -8,8 +8,9 @@ import (
 )
 
 // Trust takes the controller's signed answer, answerUS, to a nonce that was
-// sent rtt ago. The answer was true at some instant within rtt, so the middle
-// is taken and half of it is the error. The level becomes at least T1; while
+// sent rtt ago, by SinceBoot and up to this call: whatever delayed the answer
+// on its way or in a queue is then within the bound. The answer was true at
+// some instant within rtt, so the middle is taken and half of it is the error. The level becomes at least T1; while
 // the kernel is synchronised its time goes on. An answer below the floor is
 // ignored: it is a replay, or a controller with a wrong clock.
 func (c *Clock) Trust(answerUS int64, rtt time.Duration) {
@@ -22,33 +23,47 @@ func (c *Clock) Trust(answerUS int64, rtt time.Duration) {
 		c.log.Warn("time answer below the floor ignored", "answer", answer, "floor", c.floor)
 		return
 	}
-	c.evidence = latest(c.evidence, answer)
+	c.evidence, c.contact = latest(c.evidence, answer), latest(c.contact, answer)
 	wall := answer.Add(rtt / 2)
+	c.compare(boot, wall)
 	if c.level == wire.T2 {
 		if off := wall.Sub(c.wallAt(boot)); off.Abs() > slack {
 			c.log.Warn("controller and time service disagree", "difference", off)
 		}
 		return
 	}
+	bound := rtt/2 + drift(rtt) // rtt was measured by a crystal, too
 	// An answer that is no better than what is held would only add jitter.
-	if c.level == wire.T1 && rtt/2 >= c.errAt(boot) && wall.Sub(c.wallAt(boot)).Abs() <= rtt/2+c.errAt(boot) {
+	if held := c.errAt(boot); c.level == wire.T1 && bound >= held && wall.Sub(c.wallAt(boot)).Abs() <= bound+held {
 		return
 	}
-	c.set(boot, wall, wire.T1, rtt/2)
+	c.set(boot, wall, wire.T1, bound)
 	c.persistLocked(boot)
+}
+
+// compare notes how this clock stands against the controller's.
+func (c *Clock) compare(boot time.Duration, controller time.Time) {
+	if c.level == wire.T0 {
+		return // nothing that could be called this clock's time
+	}
+	c.compared = Comparison{Off: c.wallAt(boot).Sub(controller), At: controller}
+	if c.level == wire.T1 {
+		c.compared.Span = boot - c.asOf
+	}
 }
 
 // RaiseFloor takes the issue date of a document whose signature was verified.
 // At T0 the clock is moved up to it. Trusted time that it proves slow by more
-// than a minute is trusted no longer.
+// than a minute is trusted no longer; by less, its error bound grows.
 func (c *Clock) RaiseFloor(t time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	boot := c.kernel.SinceBoot()
-	c.evidence = latest(c.evidence, t)
+	c.evidence, c.contact = latest(c.evidence, t), latest(c.contact, t)
 	now := c.wallAt(boot)
 	if c.level > wire.T0 && t.After(now) {
-		if t.Sub(now) <= slack {
+		if slow := t.Sub(now); slow <= slack {
+			c.err += max(0, slow-c.errAt(boot))
 			t = now
 		} else {
 			c.log.Warn("a document is newer than the clock: time is not trusted until the next answer", "issued", t, "clock", now)
@@ -142,10 +157,12 @@ func (c *Clock) set(boot time.Duration, wall time.Time, level wire.TimeLevel, er
 	c.holdFloor(boot)
 }
 
-// holdFloor keeps the clock at or above the floor.
+// holdFloor keeps the clock at or above the floor. By how much it has to, two
+// sources contradict each other: the truth may be with either.
 func (c *Clock) holdFloor(boot time.Duration) {
 	if by := c.floor.Sub(c.wallAt(boot)); by > 0 {
 		c.offset += by
+		c.err += by
 	}
 }
 

@@ -9,10 +9,16 @@
 //
 // Time never goes below the floor: the newest of build time, the time
 // persisted by the run before, and the newest issue date of a valid document.
+// While the clock is trusted, the true time lies within Err of what it reads,
+// unless whoever was trusted lied: the bound grows with the drift of the
+// crystal, and with every evidence that contradicts it.
+//
+// The clock also knows when the controller was heard last (Contact) and how
+// far the two were apart then (Compared).
 //
 // On disk: <dir>/walltime.json, replaced hourly, at stop, and when trust is
-// gained. It carries the floor and, for a restart within the same boot, the
-// offset.
+// gained. It carries the floor, the last contact and, for a restart within the
+// same boot, the offset.
 //
 // A Clock is safe for concurrent use.
 package walltime
@@ -41,6 +47,13 @@ type Stamp struct {
 type Step struct {
 	By       time.Duration // forward positive; 0 when only the level changed
 	From, To wire.TimeLevel
+}
+
+// Comparison is how the clock stood against the controller's.
+type Comparison struct {
+	Off  time.Duration // this clock minus the controller's
+	At   time.Time     // the controller's time then; zero for never
+	Span time.Duration // how long this clock had run on its own; 0 while a time service sets it
 }
 
 // KernelClock is what the machine knows of time.
@@ -73,13 +86,14 @@ type Options struct {
 }
 
 const (
-	// driftPPM bounds the error of a crystal on its own: 100 millionths, so
-	// nine days without an answer are 78 seconds.
-	driftPPM = 100
+	// driftPPM bounds the error of a crystal on its own: nine days without an
+	// answer are 78 seconds.
+	driftPPM = wire.DriftPPM
 	// stepLimit separates a step from slewing. The kernel slews by at most
 	// 0.5 ms a second.
 	stepLimit = 100 * time.Millisecond
-	// batteryErr is what a battery clock is believed to within.
+	// batteryErr is what a battery clock is believed to within, beside its
+	// drift since the floor: while the machine was off, nobody set it.
 	batteryErr = 30 * time.Second
 	// trustSpan is how far beyond the newest signed evidence an unsigned clock
 	// is believed: a gate that long without its controller has no plan left,
@@ -114,6 +128,8 @@ type Clock struct {
 	floorAt  time.Duration // since boot, when floor was known to have passed
 	unsteady time.Duration // since boot, until when the kernel's time is not yet the floor's
 	evidence time.Time     // newest signed instant, at least the build time
+	contact  time.Time     // newest signed instant; zero for none
+	compared Comparison    // with the controller's last answer that could be
 	saved    saved         // what is on disk
 }
 
@@ -152,6 +168,7 @@ func Open(dir string, o Options) (*Clock, error) {
 func (c *Clock) start(built time.Time, s saved) {
 	boot := c.kernel.SinceBoot()
 	c.saved, c.evidence, c.floorAt = s, latest(built, wire.FromUS(s.EvidenceUS)), boot
+	c.contact = wire.FromUS(s.ContactUS)
 	c.floor = latest(built, wire.FromUS(s.FloorUS))
 	c.asOf = boot
 	wall := c.kernel.Wall()
@@ -162,7 +179,7 @@ func (c *Clock) start(built time.Time, s saved) {
 		c.asOf = time.Duration(s.MonoUS) * time.Microsecond
 		c.err = time.Duration(s.ErrUS) * time.Microsecond
 	case c.kernel.Battery() && c.plausible(wall):
-		c.offset, c.level, c.err = offsetOf(wall, boot), wire.T1, batteryErr
+		c.offset, c.level, c.err = offsetOf(wall, boot), wire.T1, batteryErr+drift(wall.Sub(c.floor))
 	default:
 		c.offset = offsetOf(latest(wall, c.floor), boot)
 	}
@@ -218,6 +235,23 @@ func (c *Clock) both() (now, wall time.Time) {
 // what a slow reader misses is dropped, because a step also shows in Now.
 func (c *Clock) Steps() <-chan Step { return c.steps }
 
+// Contact returns the newest instant that the controller signed and this
+// device verified, in a document or in an answer; zero for none. It survives a
+// restart, and is at most an hour older after a power cut.
+func (c *Clock) Contact() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.contact
+}
+
+// Compared returns how the clock stood against the controller's at the last
+// answer that found it trusted; the zero value where none did in this run.
+func (c *Clock) Compared() Comparison {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.compared
+}
+
 // Floor returns the instant below which the clock never reads.
 func (c *Clock) Floor() time.Time {
 	c.mu.Lock()
@@ -239,8 +273,11 @@ func (c *Clock) stamp(boot time.Duration) Stamp {
 
 // errAt returns the error bound at boot: what it was, and the drift since.
 func (c *Clock) errAt(boot time.Duration) time.Duration {
-	return c.err + max(0, boot-c.asOf)/1_000_000*driftPPM
+	return c.err + drift(boot-c.asOf)
 }
+
+// drift bounds by how much a crystal may be wrong after d on its own.
+func drift(d time.Duration) time.Duration { return max(0, d) / 1_000_000 * driftPPM }
 
 // plausible reports whether an unsigned clock may be believed at all.
 func (c *Clock) plausible(wall time.Time) bool {
