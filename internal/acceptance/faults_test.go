@@ -25,11 +25,16 @@ func (a tally) plus(b tally) tally {
 // stops, and no play began twice. It counts records and plays.
 func sameBooks(t *testing.T, books *store.Store, g *gate) (sum tally) {
 	t.Helper()
-	written := g.records()
+	return sameRecords(t, books, g.device(), g.records())
+}
+
+// sameRecords is sameBooks for what device d wrote.
+func sameRecords(t *testing.T, books *store.Store, d wire.DeviceID, written []wire.Record) (sum tally) {
+	t.Helper()
 	if len(written) == 0 {
 		t.Fatal("the journal is empty")
 	}
-	held, err := books.LastRecords(t.Context(), g.device(), 100_000)
+	held, err := books.LastRecords(t.Context(), d, 100_000)
 	if err != nil {
 		t.Fatal(err)
 	}

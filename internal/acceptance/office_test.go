@@ -122,7 +122,7 @@ func layOut(t *testing.T, dir, broker string) *office {
 	o.devices, o.mqtt = newCable(t, devices), newCable(t, cmp.Or(broker, mqtt))
 	writeFile(t, o.config, fmt.Sprintf(`
 data_dir: %s
-hosts: ["127.0.0.1"]
+hosts: ["127.0.0.1", "10.0.2.2"]
 web: {listen: %q, plain_http: true}
 devices: {https_listen: %q, mqtt_listen: %q, mqtt_broker: %q}
 sound: {zone: %s, max_plays_per_hour: 720}

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -51,9 +53,7 @@ func Start(ctx context.Context, o Options) (*Machine, error) {
 		return nil, fmt.Errorf("starting %s: %w", o.Program, err)
 	}
 	if o.Nice > 0 {
-		// Threads that it starts later inherit it; a host that refuses has no
-		// need of it.
-		_ = syscall.Setpriority(syscall.PRIO_PROCESS, m.cmd.Process.Pid, o.Nice)
+		m.Priority(o.Nice)
 	}
 	go func() {
 		defer close(m.done)
@@ -67,6 +67,20 @@ func Start(ctx context.Context, o Options) (*Machine, error) {
 		}
 	}()
 	return m, nil
+}
+
+// Priority sets how nice the machine is to other processes, -20 to 19. Below
+// what it was only root may go: for others it does nothing then.
+func (m *Machine) Priority(nice int) {
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", m.cmd.Process.Pid))
+	if err != nil {
+		return // it has ended
+	}
+	for _, t := range threads {
+		if id, err := strconv.Atoi(t.Name()); err == nil {
+			_ = syscall.Setpriority(syscall.PRIO_PROCESS, id, nice)
+		}
+	}
 }
 
 // Wait waits until the machine is off; Console is not called any more then.

@@ -12,13 +12,16 @@ import (
 // PC is a virtual PC with a disk, a network of its own behind which the host
 // is 10.0.2.2, and one sound card (Intel HDA) that QEMU records. Between boots
 // its disk stays. It has no real-time clock that Linux would set its own from.
+//
+// It runs in real time, as its sound card does: on a host that does not let
+// it run it is late, and its card hears gaps. Once it has booted, Priority
+// puts it before other processes.
 type PC struct {
 	Dir  string // short: it holds sockets
 	Disk string // the file of its ext4 file system, mounted by nobody
 
 	kernel Kernel
 	initrd string
-	nice   int
 }
 
 // busybox is the shell of the guests, a static program.
@@ -32,7 +35,7 @@ var pcModules = []string{"virtio-pci", "virtio-blk", "virtio-net", "crc32c_gener
 func NewPC(t testing.TB, diskMB int, programs map[string]string) *PC {
 	t.Helper()
 	needtool.Need(t, "qemu-system-x86_64", "go", "mkfs.ext4", "e2fsck", busybox)
-	p := &PC{kernel: FetchKernel(t, "linux-image-amd64", "amd64", pcModules), nice: 10}
+	p := &PC{kernel: FetchKernel(t, "linux-image-amd64", "amd64", pcModules)}
 	dir, err := os.MkdirTemp("", "gcpc")
 	if err != nil {
 		t.Fatal(err)
