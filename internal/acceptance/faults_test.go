@@ -160,34 +160,3 @@ func TestAgentKilledMidClip(t *testing.T) {
 	}
 	sameBooks(t, books, g)
 }
-
-func TestNetworkCutForManySlots(t *testing.T) {
-	t.Parallel()
-	const slots = 10
-	o := newOffice(t)
-	o.addClip("ding", wavOf(testClip(4*time.Second)))
-	g := newGate(t, o, "SL-01-01")
-	o.activate(slotsFrom(o, soon(10*time.Second), 8*time.Second, slots))
-	waitRecorded(t, g, 1, 30*time.Second)
-	o.mqtt.setCut(true)
-	o.devices.setCut(true)
-	waitRecorded(t, g, slots, time.Duration(slots)*8*time.Second+20*time.Second)
-	o.mqtt.setCut(false)
-	o.devices.setCut(false)
-	waitReported(t, o, g, slots)
-	g.process.stop(t, 5*time.Second)
-	books := o.books()
-	rows := today(t, books, "SL-01-01")
-	if len(rows) != slots {
-		t.Errorf("%d obligations, want %d", len(rows), slots)
-	}
-	for _, r := range rows {
-		if r.Verdict != fleet.Played {
-			t.Errorf("%s = %s %s", r.Slot, r.Verdict, r.Reason)
-		}
-	}
-	if n := len(g.recordings()); n != slots {
-		t.Errorf("%d recordings, want %d: each play once", n, slots)
-	}
-	sameBooks(t, books, g)
-}

@@ -15,7 +15,13 @@ type cable struct {
 	mu    sync.Mutex
 	cut   bool
 	conns map[net.Conn]bool
+	fuses []fuse // of the connections to come, one each
+	blown int    // fuses that have cut their connection
 }
+
+// fuse cuts a connection after so many bytes to the office or from it; 0 means
+// never.
+type fuse struct{ up, down int64 }
 
 func newCable(t *testing.T, to string) *cable {
 	t.Helper()
@@ -49,6 +55,29 @@ func (c *cable) setCut(cut bool) {
 	}
 }
 
+// setFuses has the next connections cut by fuses, one after the other.
+func (c *cable) setFuses(fuses []fuse) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fuses = fuses
+}
+
+// fusesLeft returns how many connections are still to be cut and how many were.
+func (c *cable) fusesLeft() (left, blown int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.fuses), c.blown
+}
+
+func (c *cable) nextFuse() (f fuse) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.fuses) > 0 {
+		f, c.fuses = c.fuses[0], c.fuses[1:]
+	}
+	return f
+}
+
 func (c *cable) hold(conns ...net.Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -75,14 +104,27 @@ func (c *cable) carry(a net.Conn) {
 	if !c.hold(b) {
 		return
 	}
-	done := make(chan struct{}, 2)
-	for _, pair := range [][2]net.Conn{{a, b}, {b, a}} {
+	f := c.nextFuse()
+	done := make(chan bool, 2)
+	for _, way := range []struct {
+		to, from net.Conn
+		limit    int64
+	}{{a, b, f.down}, {b, a, f.up}} {
 		go func() {
-			_, _ = io.Copy(pair[0], pair[1])
-			done <- struct{}{}
+			if way.limit == 0 {
+				_, _ = io.Copy(way.to, way.from)
+				done <- false
+				return
+			}
+			_, err := io.CopyN(way.to, way.from, way.limit)
+			done <- err == nil
 		}()
 	}
-	<-done
+	if <-done {
+		c.mu.Lock()
+		c.blown++
+		c.mu.Unlock()
+	}
 	c.mu.Lock()
 	delete(c.conns, a)
 	delete(c.conns, b)
