@@ -38,6 +38,7 @@ import (
 	"gatecast/internal/durable"
 	"gatecast/internal/lifecycle"
 	"gatecast/internal/wire"
+	"gatecast/schedules"
 )
 
 // StopTimeout bounds Stop.
@@ -62,6 +63,8 @@ type Controller struct {
 	Store   *store.Store
 	Trust   *trust.Authority
 	Planner *planner.Planner
+
+	calendar *schedules.Calendar
 
 	media   *media.Store
 	hub     *web.Hub
@@ -122,10 +125,13 @@ func (c *Controller) openPlanning() error {
 	if err != nil {
 		return err
 	}
+	if c.calendar, err = c.o.Config.Calendar(); err != nil {
+		return fmt.Errorf("holiday_tables: %w", err)
+	}
 	c.Planner, err = planner.New(planner.Options{
 		Registry: c.Store, Content: c.Store, Ledger: c.Store, Documents: c.Store, Sealer: c.Trust,
 		Offer:   func(_ context.Context, ids []wire.DeviceID) { c.link.OfferAll(ids) },
-		OnEvent: c.publish, Logger: c.part("planner"), Ceilings: ceilings, Demo: c.o.Demo,
+		OnEvent: c.publish, Logger: c.part("planner"), Ceilings: ceilings, Demo: c.o.Demo, Calendar: c.calendar,
 	})
 	if err != nil {
 		return err
@@ -189,6 +195,7 @@ func (c *Controller) openPages() (err error) {
 		Registry: c.Store, Devices: c.Store, Ledger: c.Store, Clips: c.Store, Media: officeMedia{c}, Programmes: c.Store,
 		Planner: officePlanner{c}, JoinCodes: c.Store, Trust: officeTrust{c}, Audit: c.Store, Logins: c.logins,
 		Events: c.hub, Logger: c.part("web"), Zone: zone, Name: c.o.Config.Name, Version: c.o.Version, Demo: c.o.Demo,
+		Calendar: c.calendar,
 	})
 	return err
 }

@@ -125,5 +125,19 @@ func (c *Calendar) DayType(d Date) (t DayType, known bool) {
 // for, such as 春节; it is empty on other days.
 func (c *Calendar) Name(d Date) string { return c.days[d].name }
 
+// Wanting returns the first year that today's work needs and that has not been
+// imported: today's own and, from 1 December, when the next year's table has
+// long been published, the next one. The last result is false where nothing is
+// wanting.
+func (c *Calendar) Wanting(today Date) (year int, wanting bool) {
+	if !c.years[today.Year] {
+		return today.Year, true
+	}
+	if today.Month == time.December && !c.years[today.Year+1] {
+		return today.Year + 1, true
+	}
+	return 0, false
+}
+
 // Years returns the imported years in ascending order.
 func (c *Calendar) Years() []int { return slices.Sorted(maps.Keys(c.years)) }

@@ -140,3 +140,34 @@ func TestZeroCalendarKnowsNothing(t *testing.T) {
 		t.Errorf("DayType after import = %s, %v, want holiday", got, known)
 	}
 }
+
+func TestCalendarWanting(t *testing.T) {
+	t.Parallel()
+	next := DefaultCalendar()
+	if err := next.Import([]byte(`{"year": 2027, "days": [{"name": "元旦", "date": "2027-01-01", "isOffDay": true}]}`)); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		today string
+		cal   *Calendar
+		want  int
+	}{
+		{"2026-10-10", DefaultCalendar(), 0},
+		{"2026-11-30", DefaultCalendar(), 0},
+		{"2026-12-01", DefaultCalendar(), 2027},
+		{"2026-12-31", next, 0},
+		{"2027-03-01", DefaultCalendar(), 2027},
+		{"2027-12-01", next, 2028},
+		{"2025-12-15", DefaultCalendar(), 2025},
+		{"2026-01-01", new(Calendar), 2026},
+	}
+	for _, tt := range tests {
+		d, err := ParseDate(tt.today)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, wanting := tt.cal.Wanting(d); got != tt.want || wanting != (tt.want != 0) {
+			t.Errorf("Wanting(%s) = %d, %v, want %d", tt.today, got, wanting, tt.want)
+		}
+	}
+}

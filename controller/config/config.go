@@ -23,6 +23,7 @@ type Config struct {
 	Hosts   []string `yaml:"hosts" doc:"Names and addresses by which gates reach this machine, the first one in join lines.\nEmpty: the machine's own addresses."`
 	Web     Web      `yaml:"web" doc:"The pages of the office."`
 	Devices Devices  `yaml:"devices" doc:"What the gates connect to. Open both ports in the firewall."`
+	Tables  []string `yaml:"holiday_tables" doc:"Files with the public holidays of further years, JSON in the form of the holiday-cn project;\n2026 is built in. Without the table of a year Monday to Friday count as workdays in it."`
 	Sound   Sound    `yaml:"sound" doc:"Ceilings that every device enforces, whatever it is told."`
 	Log     Log      `yaml:"log" doc:"Log on standard error."`
 }
@@ -66,6 +67,7 @@ func Defaults() Config {
 		DataDir: "/var/lib/gatecast-controller",
 		Name:    "示例街道",
 		Hosts:   []string{},
+		Tables:  []string{},
 		Web:     Web{Listen: ":8443", Idle: 30 * time.Minute},
 		Devices: Devices{HTTPS: ":8444", MQTT: ":8883"},
 		Sound: Sound{
@@ -118,6 +120,9 @@ func (c Config) Validate(file string) error {
 		if _, err := os.Stat(path); err != nil {
 			fail(key, "%q cannot be read", path)
 		}
+	}
+	if _, err := c.Calendar(); err != nil {
+		fail("holiday_tables", "%v", err)
 	}
 	if c.Web.Idle < time.Minute || c.Web.Idle > 12*time.Hour {
 		fail("web.idle_logout", "%s is outside 1m to 12h", c.Web.Idle)

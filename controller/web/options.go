@@ -148,6 +148,8 @@ type Options struct {
 	Logger     *slog.Logger
 	Zone       *time.Location // of days and times on every page
 
+	Calendar *schedules.Calendar // nil means the shipped table
+
 	Name      string           // of the office, where the registry has no subdistrict yet
 	PublicURL string           // how phones reach the pages, e.g. https://gatecast.example.org; empty means as the office did
 	Version   string           // shown at the foot of every page
@@ -171,6 +173,9 @@ func (o *Options) validate() error {
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || (u.Path != "" && u.Path != "/") {
 			return errors.New("web options: PublicURL must be http:// or https:// and a host, without a path")
 		}
+	}
+	if o.Calendar == nil {
+		o.Calendar = schedules.DefaultCalendar()
 	}
 	if o.Now == nil {
 		o.Now = time.Now

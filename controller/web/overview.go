@@ -15,6 +15,7 @@ import (
 // overviewView is 总览: the day's figures, what needs someone, every point.
 type overviewView struct {
 	DayType string
+	Wanting int    // year whose holiday table the office must bring, 0 for none
 	Lead    string // what runs now or comes next
 	Figures figures
 	Needs   []need
@@ -85,7 +86,8 @@ func (s *Server) overview(ctx context.Context, v *visit, r *http.Request) (frame
 	}
 	view := v.L.overviewOf(p, rows[:cut], rows, v.Now)
 	view.Ops = ops
-	view.DayType = v.L.dayType(rows[:cut], today)
+	view.DayType = s.dayType(v.L, rows[:cut], today)
+	view.Wanting, _ = s.o.Calendar.Wanting(schedules.DateOf(v.Now, s.o.Zone))
 	f.V = view
 	return f, nil
 }
@@ -289,16 +291,33 @@ func (s *Server) ops(ctx context.Context, v *visit) ([]opLine, error) {
 }
 
 // dayType is the word for the kind of day, from what is owed on it or else
-// from the shipped calendar.
-func (l *lang) dayType(rows []fleet.Obligation, day fleet.Day) string {
+// from the calendar.
+func (s *Server) dayType(l *lang, rows []fleet.Obligation, day fleet.Day) string {
+	kind := ""
 	for _, o := range rows {
-		if o.DayType != "" && l.Has("daytype."+o.DayType) {
-			return l.T("daytype." + o.DayType)
+		if o.DayType != "" {
+			kind = o.DayType
+			break
 		}
 	}
-	if d, err := schedules.ParseDate(string(day)); err == nil {
-		t, _ := schedules.DefaultCalendar().DayType(d)
-		return l.T("daytype." + string(t))
+	if d, err := schedules.ParseDate(string(day)); kind == "" && err == nil {
+		t, _ := s.o.Calendar.DayType(d)
+		kind = string(t)
 	}
-	return ""
+	return s.dayWord(l, kind, day)
+}
+
+// dayWord is the word for a kind of day, marked where the day's year has no
+// holiday table, so that the kind is only assumed.
+func (s *Server) dayWord(l *lang, kind string, day fleet.Day) string {
+	if !l.Has("daytype." + kind) {
+		return ""
+	}
+	word := l.T("daytype." + kind)
+	if d, err := schedules.ParseDate(string(day)); err == nil {
+		if _, known := s.o.Calendar.DayType(d); !known {
+			word = l.T("daytype.assumed", word)
+		}
+	}
+	return word
 }

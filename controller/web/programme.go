@@ -143,7 +143,7 @@ func (s *Server) preview(ctx context.Context, v *visit, r *http.Request, prog fl
 	if err != nil {
 		return err
 	}
-	v.L.fillPreview(pv, slots[chosen], from, days, titles, v.Now)
+	s.fillPreview(v.L, pv, slots[chosen], from, days, titles, v.Now)
 	view.Preview = pv
 	return nil
 }
@@ -177,31 +177,30 @@ func (s *Server) clipTitles(ctx context.Context) (map[string]string, error) {
 	return titles, nil
 }
 
-func (l *lang) fillPreview(pv *previewView, slots []schedules.Slot, from schedules.Date, days int, titles map[string]string, now time.Time) {
+func (s *Server) fillPreview(l *lang, pv *previewView, slots []schedules.Slot, from schedules.Date, days int, titles map[string]string, now time.Time) {
 	byDay := map[schedules.Date][]schedules.Slot{}
-	for _, s := range slots {
-		byDay[s.Date] = append(byDay[s.Date], s)
+	for _, slot := range slots {
+		byDay[slot.Date] = append(byDay[slot.Date], slot)
 	}
 	today := schedules.DateOf(now, l.zone)
-	calendar := schedules.DefaultCalendar()
 	for i := range days {
 		date := from.AddDays(i)
-		kind, _ := calendar.DayType(date)
+		kind, _ := s.o.Calendar.DayType(date)
 		row := previewDay{Today: date == today}
 		noon := time.Date(date.Year, date.Month, date.Day, 12, 0, 0, 0, l.zone)
 		row.Date, row.Weekday = l.Date(noon), l.Weekday(noon)
-		for _, s := range byDay[date] {
-			kind = s.DayType
-			row.Slots = append(row.Slots, l.previewSlot(s, titles))
+		for _, slot := range byDay[date] {
+			kind = slot.DayType
+			row.Slots = append(row.Slots, l.previewSlot(slot, titles))
 			pv.Slots++
-			if s.Silenced != nil {
+			if slot.Silenced != nil {
 				pv.Silent++
 			}
 		}
 		if len(row.Slots) > maxPreview {
 			row.Slots, row.More = row.Slots[:maxPreview], row.Slots[maxPreview:]
 		}
-		row.DayType = l.T("daytype." + string(kind))
+		row.DayType = s.dayWord(l, string(kind), fleet.Day(date.String()))
 		row.Off = kind == schedules.RestDay || kind == schedules.Holiday
 		pv.Rows = append(pv.Rows, row)
 	}

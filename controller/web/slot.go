@@ -91,9 +91,7 @@ func (s *Server) slot(ctx context.Context, v *visit, r *http.Request) (frame, er
 		Why: v.L.reason(o.Reason), Note: o.Note, Programme: v.L.T("slot.programme", o.Programme, o.Version),
 		Settled: v.L.Stamp(o.Settled, v.Now), Revisions: o.Revisions, Device: string(o.Device),
 	}
-	if v.L.Has("daytype." + o.DayType) {
-		view.DayType = v.L.T("daytype." + o.DayType)
-	}
+	view.DayType = s.dayWord(v.L, o.DayType, o.Day)
 	for _, rec := range records {
 		view.Records = append(view.Records, v.L.recordRow(rec, v.Now))
 	}
