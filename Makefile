@@ -4,7 +4,7 @@
 GO ?= go
 export CGO_ENABLED = 0
 
-.PHONY: build test tools race lint fuzz cross demo faults clean
+.PHONY: build test tools race lint fuzz cross demo faults rivals clean
 
 build:
 	$(GO) build -trimpath -o bin/ ./cmd/...
@@ -41,6 +41,12 @@ demo:
 # was tried, lost and doubled. FAULTS are further flags of go test.
 faults: tools
 	sh internal/acceptance/faults.sh $(FAULTS)
+
+# The same power cuts and the same outage for Gatecast and for what people use
+# instead: who loses what. Ten minutes; RIVALS is the number of plays.
+RIVALS ?= 120
+rivals: tools
+	GATECAST_RIVALS=$(RIVALS) sh internal/acceptance/rivals.sh
 
 clean:
 	rm -rf bin dist

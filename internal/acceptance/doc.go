@@ -3,5 +3,7 @@
 // files, sound written to WAV, and real faults — SIGKILL, a cut network, a
 // full folder. It has only tests. Those that count what a fault lost and
 // doubled are named TestSurvives…; faults.sh (`make faults`) runs them and
-// prints the table of their outcomes.
+// prints the table of their outcomes. TestRivals puts what people use instead
+// through the same faults (rivals.sh, `make rivals`); its scripts are in
+// testdata/rivals and its programs in rival.
 package acceptance

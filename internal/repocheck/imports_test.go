@@ -91,9 +91,9 @@ func TestAdaptersKeepTheirTools(t *testing.T) {
 		tool string
 		at   []string
 	}{
-		{"database/sql", []string{"gatecast/controller/store"}},
-		{"modernc.org/sqlite", []string{"gatecast/controller/store"}},
-		{"github.com/eclipse/paho.mqtt.golang", []string{"gatecast/agent/link", "gatecast/controller/link"}},
+		{"database/sql", []string{"gatecast/controller/store", "gatecast/internal/acceptance/rival"}},
+		{"modernc.org/sqlite", []string{"gatecast/controller/store", "gatecast/internal/acceptance/rival"}},
+		{"github.com/eclipse/paho.mqtt.golang", []string{"gatecast/agent/link", "gatecast/controller/link", "gatecast/internal/acceptance/rival"}},
 		{"github.com/nats-io/nats-server/v2/server", []string{"gatecast/controller/broker"}},
 		{"html/template", []string{"gatecast/controller/web"}},
 		{"flag", []string{"gatecast/cmd"}},

@@ -2,7 +2,7 @@
 # Installs by apt the programs that the full test run needs. Without root or
 # sudo, or without apt, it says so and the tests that need them skip.
 set -eu
-packages="alsa-utils busybox-static chromium cpio e2fsprogs espeak-ng ffmpeg flac fonts-noto-cjk gcc
+packages="alsa-utils busybox-static chromium cpio e2fsprogs curl espeak-ng ffmpeg flac fonts-noto-cjk gcc
  jq kmod lame libasound2-plugins libc6-dev mosquitto mosquitto-clients mpg123 pulseaudio
  pulseaudio-utils qemu-system-arm qemu-system-data qemu-system-x86 qemu-user-static sox vorbis-tools xz-utils"
 missing=""
