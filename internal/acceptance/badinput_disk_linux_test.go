@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"gatecast/agent"
+	"gatecast/agent/journal"
+	"gatecast/agent/walltime"
 	"gatecast/controller/fleet"
 	"gatecast/internal/acceptance/outcome"
 	"gatecast/internal/needtool"
@@ -183,5 +185,83 @@ func TestSurvivesFullDiskAtAGate(t *testing.T) {
 	outcome.Report(t, outcome.Row{
 		Fault: "disk full at a gate", FaultZH: "门口存储写满", Tried: 1, Unit: "time", UnitZH: "次",
 		Of: sum.of, Lost: sum.lost, Doubled: sum.doubled, Note: "to the last byte, during a slot", NoteZH: "时段中写满到最后一个字节",
+	})
+}
+
+// full fills a journal that a gate is going to write to, with records of a
+// past that nobody saw, until room for about room more bytes is left in its
+// segment; the next one needs new space on the disk.
+func full(t *testing.T, dir string, room int) {
+	t.Helper()
+	body := map[string]string{"agent": strings.Repeat("x", 500)}
+	write := func(dir string, limit int) (n int) {
+		j, err := journal.Open(dir, journal.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		for n = 0; n < limit; n++ {
+			if _, err := j.Append(wire.RecordBoot, walltime.Stamp{BootID: "before"}, body); err != nil {
+				t.Fatal(err)
+			}
+			if segments, err := filepath.Glob(filepath.Join(dir, "*.seg")); err != nil || len(segments) > 1 {
+				break
+			}
+		}
+		return n
+	}
+	// A record is about 800 bytes in its frame.
+	n := write(filepath.Join(t.TempDir(), "journal"), 10_000)
+	write(dir, n-room/800)
+}
+
+// The gate's card is full to the last byte and its journal needs new space in
+// the middle of a day: what cannot be recorded does not sound, the office is
+// told, and with room again every slot has its one true verdict.
+func TestSurvivesFullJournalAtAGate(t *testing.T) {
+	t.Parallel()
+	const slots, step = 6, 5 * time.Second
+	o := newOffice(t)
+	clip := testClip(2 * time.Second)
+	o.addClip("ding", wavOf(clip))
+	dir := filepath.Join(t.TempDir(), "data")
+	fill, free := smallDisk(t, dir, 8<<20)
+	full(t, filepath.Join(dir, "journal"), 4000)
+	g := newGateIn(t, o, "SL-01-01", dir, filepath.Join(bin, "gatecast-agent"))
+	first := soon(5 * time.Second)
+	o.activate(slotsFrom(o, first, step, slots))
+	g.waitStatus(ready)
+	fill()
+	waitRecorded(t, g, 1, 20*time.Second) // in what was left of the segment
+	point := regexp.MustCompile(`href="(/points/\d+)[^"]*"[^>]*>[^<]*松风苑南门`).FindStringSubmatch(o.get("/points"))
+	if point == nil {
+		t.Fatal("no such point on the page")
+	}
+	eventually(t, time.Until(first.Add((slots-1)*step)), func() string {
+		if page := text(o.get(point[1])); !strings.Contains(page, "记录写不进") {
+			return "the office is not told: " + page
+		}
+		return ""
+	})
+	<-time.After(time.Until(first.Add((slots - 1) * step).Add(-time.Second)))
+	free()
+	waitSettled(t, o, slots, 20*time.Second)
+	g.process.stop(t, 5*time.Second)
+	books := o.books()
+	sum := sameBooks(t, books, g)
+	truth := trueVerdicts(t, books, []*gate{g}, clip)
+	sum = sum.plus(truth.tally)
+	if truth.of != slots || truth.missed == 0 || truth.played < 2 {
+		t.Errorf("%d slots: %s; want some played and some not", truth.of, truth)
+	}
+	for _, row := range today(t, books, "SL-01-01") {
+		if row.Verdict == fleet.Missed && row.Reason == "" {
+			t.Errorf("%s is missed for no reason", row.Slot)
+		}
+	}
+	outcome.Report(t, outcome.Row{
+		Fault: "journal full at a gate", FaultZH: "门口日志无处可写", Tried: 1, Unit: "time", UnitZH: "次",
+		Of: sum.of, Lost: sum.lost, Doubled: sum.doubled,
+		Note: fmt.Sprintf("%d slots: %s", truth.of, truth), NoteZH: fmt.Sprintf("%d 个时段：%s", truth.of, truth.zh()),
 	})
 }

@@ -3,7 +3,9 @@ package acceptance
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -91,6 +93,28 @@ func waitRecorded(t *testing.T, g *gate, n int, limit time.Duration) {
 	eventually(t, limit, func() string {
 		if have := len(g.recordings()); have < n {
 			return fmt.Sprintf("%d of %d recordings", have, n)
+		}
+		return ""
+	})
+}
+
+var settledCount = regexp.MustCompile(`(?:已播|部分播|未播|存疑) (\d+)`)
+
+// waitSettled waits until the overview counts n slots of the day as settled.
+func waitSettled(t *testing.T, o *office, n int, limit time.Duration) {
+	t.Helper()
+	eventually(t, limit, func() string {
+		page := text(o.get("/"))
+		have := 0
+		for _, m := range settledCount.FindAllStringSubmatch(page, 4) {
+			k, err := strconv.Atoi(m[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			have += k
+		}
+		if have < n {
+			return fmt.Sprintf("%d of %d slots are settled: %s", have, n, page)
 		}
 		return ""
 	})

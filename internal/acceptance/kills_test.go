@@ -305,20 +305,7 @@ func (s *storm) calm(owed int) {
 	for _, g := range s.gates {
 		g.start()
 	}
-	counts := regexp.MustCompile(`(?:已播|部分播|未播|存疑|待报) (\d+)`)
-	eventually(t, 40*time.Second, func() string {
-		page := text(s.o.get("/"))
-		n := 0
-		for _, m := range counts.FindAllStringSubmatch(page, 5) {
-			var k int
-			fmt.Sscan(m[1], &k)
-			n += k
-		}
-		if n < owed {
-			return fmt.Sprintf("%d of %d slots are settled: %s", n, owed, page)
-		}
-		return ""
-	})
+	waitSettled(t, s.o, owed, 40*time.Second)
 	// What the journals say of themselves lags behind by a record; when nothing
 	// is added to them any more, nothing is on its way.
 	quiet := time.Now().Add(2 * time.Second)
