@@ -68,6 +68,7 @@ type App struct {
 	speaker *speaker
 	engine  *playout.Engine
 	link    *link.Link
+	zoned   zoned
 
 	stack  lifecycle.Stack
 	failed chan error // a part that ended although nobody asked it to
@@ -119,7 +120,7 @@ func (a *App) openStores(dirs Dirs) (err error) {
 			return err
 		}
 	}
-	if a.journal, err = journal.Open(dirs.Journal, journal.Options{Now: a.now, FS: a.o.FS, Logger: a.o.Logger, Rand: a.dice()}); err != nil {
+	if a.journal, err = journal.Open(dirs.Journal, journal.Options{Now: a.now, FS: a.o.FS, Logger: a.o.Logger, Rand: a.dice(), Sign: a.id, Zone: a.zone}); err != nil {
 		return err
 	}
 	a.stack.OnStop("journal", func(context.Context) error { return a.journal.Close() })
@@ -181,7 +182,7 @@ func (a *App) openParts(dirs Dirs) (err error) {
 	o.Agent, o.Platform = a.o.Version, runtime.GOOS+"/"+runtime.GOARCH
 	o.State, o.Journal, o.Plans, o.Clock, o.Faults = a.state, a.journal, a.plans, a.clock, a.faults
 	o.Clips = func(f *link.Fetcher) link.Clips { return shelf{a, f} }
-	o.Doer = orders{a}
+	o.Doer, o.Receipts = orders{a}, a
 	o.PlanChanged = a.engine.PlanChanged
 	o.ReportJitter, o.FetchJitter, o.Heartbeat, o.Logger = a.o.ReportJitter, a.o.FetchJitter, a.o.Heartbeat, a.o.Logger
 	o.Dial, o.HTTP, o.Rand = a.o.Dial, a.o.HTTP, a.o.Rand

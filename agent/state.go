@@ -18,6 +18,7 @@ func (a *App) state() wire.State {
 	now := a.clock.Now()
 	s := wire.State{
 		Log: a.journal.Log(), LastSeq: a.journal.Last(), AckedSeq: a.journal.Acked(), Older: a.journal.Older(),
+		Receipt: a.journal.Receipt(),
 		Time:    a.timeState(now),
 		Output:  a.speaker.state(),
 		Playing: a.engine.Playing(), Conditions: a.faults.List(),

@@ -22,20 +22,21 @@ type Code string
 
 // The faults of an agent.
 const (
-	ClockUntrusted Code = "clock_untrusted" // time level below what public sound needs
-	NoPlan         Code = "no_plan"         // no plan was ever accepted
-	PlanEnding     Code = "plan_ending"     // fewer than seven days of plan left
-	PlanOver       Code = "plan_over"       // past the horizon, or expired: silent
-	PlanRefused    Code = "plan_refused"    // the last plan offered was refused; the one before goes on
-	ClipMissing    Code = "clip_missing"    // a clip of the plan is not on the device
-	ClipCorrupt    Code = "clip_corrupt"    // a clip on the card did not match its hash
-	OutputFault    Code = "output_fault"    // the sound device cannot play
-	OutputMuted    Code = "output_muted"    // the sound device's mixer is off or at zero
-	JournalFault   Code = "journal_fault"   // records cannot be written
-	JournalDamaged Code = "journal_damaged" // records were lost from the card
-	DiskFull       Code = "disk_full"       // no space for clips or records
-	LinkDown       Code = "link_down"       // no connection to the controller
-	CertExpiring   Code = "cert_expiring"   // the certificate ends soon
+	ClockUntrusted  Code = "clock_untrusted"  // time level below what public sound needs
+	NoPlan          Code = "no_plan"          // no plan was ever accepted
+	PlanEnding      Code = "plan_ending"      // fewer than seven days of plan left
+	PlanOver        Code = "plan_over"        // past the horizon, or expired: silent
+	PlanRefused     Code = "plan_refused"     // the last plan offered was refused; the one before goes on
+	ClipMissing     Code = "clip_missing"     // a clip of the plan is not on the device
+	ClipCorrupt     Code = "clip_corrupt"     // a clip on the card did not match its hash
+	OutputFault     Code = "output_fault"     // the sound device cannot play
+	OutputMuted     Code = "output_muted"     // the sound device's mixer is off or at zero
+	JournalFault    Code = "journal_fault"    // records cannot be written
+	JournalDamaged  Code = "journal_damaged"  // records were lost from the card
+	RecordsDisputed Code = "records_disputed" // the controller signed something else than the journal says
+	DiskFull        Code = "disk_full"        // no space for clips or records
+	LinkDown        Code = "link_down"        // no connection to the controller
+	CertExpiring    Code = "cert_expiring"    // the certificate ends soon
 )
 
 // Severity says how loud a fault is shown.
@@ -58,20 +59,21 @@ type trait struct {
 // link flaps and a card takes some seconds to come back after a restart; what
 // stops a play shows at once.
 var traits = map[Code]trait{
-	ClockUntrusted: {Bad, 30 * time.Second},
-	NoPlan:         {Warn, 10 * time.Second},
-	PlanEnding:     {Warn, 0},
-	PlanOver:       {Bad, 0},
-	PlanRefused:    {Bad, 0},
-	ClipMissing:    {Warn, 30 * time.Second},
-	ClipCorrupt:    {Warn, 0},
-	OutputFault:    {Bad, 5 * time.Second},
-	OutputMuted:    {Bad, 0},
-	JournalFault:   {Bad, 0},
-	JournalDamaged: {Warn, 0},
-	DiskFull:       {Bad, 0},
-	LinkDown:       {Warn, time.Minute},
-	CertExpiring:   {Warn, 0},
+	ClockUntrusted:  {Bad, 30 * time.Second},
+	NoPlan:          {Warn, 10 * time.Second},
+	PlanEnding:      {Warn, 0},
+	PlanOver:        {Bad, 0},
+	PlanRefused:     {Bad, 0},
+	ClipMissing:     {Warn, 30 * time.Second},
+	ClipCorrupt:     {Warn, 0},
+	OutputFault:     {Bad, 5 * time.Second},
+	OutputMuted:     {Bad, 0},
+	JournalFault:    {Bad, 0},
+	JournalDamaged:  {Warn, 0},
+	RecordsDisputed: {Bad, 0},
+	DiskFull:        {Bad, 0},
+	LinkDown:        {Warn, time.Minute},
+	CertExpiring:    {Warn, 0},
 }
 
 // fault is one active condition.

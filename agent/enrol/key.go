@@ -4,9 +4,8 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"path/filepath"
 
 	"gatecast/internal/durable"
+	"gatecast/internal/evidence"
 	"gatecast/internal/wire"
 )
 
@@ -24,8 +24,7 @@ var keyFiles = []string{"key.pem", "key-copy.pem"}
 // DeviceID returns the identity that belongs to a public key: "d" and the
 // first 24 hex digits of the SHA-256 of its SPKI encoding.
 func DeviceID(spki []byte) wire.DeviceID {
-	sum := sha256.Sum256(spki)
-	return wire.DeviceID("d" + hex.EncodeToString(sum[:])[:24])
+	return evidence.DeviceOf(spki)
 }
 
 // bearKey returns the key in dir, drawing it when there is none. On return
@@ -95,4 +94,12 @@ func parseKey(data []byte) (*ecdsa.PrivateKey, error) {
 		return nil, fmt.Errorf("key of type %T", parsed)
 	}
 	return key, nil
+}
+
+// Checkpoint vouches for a journal with the device's key, which never leaves
+// the Identity: it returns the body of the checkpoint record r. The key is
+// that of the TLS certificate; package evidence says why neither signature
+// can pass for the other.
+func (id *Identity) Checkpoint(r wire.Record, after *wire.LogEnd) (json.RawMessage, error) {
+	return evidence.Checkpoint(r, after, id.key)
 }

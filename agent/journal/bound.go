@@ -53,6 +53,8 @@ func (j *Journal) dropFirst(may func(*chain, *segment) bool) bool {
 			continue
 		}
 		j.log.Info("journal segment dropped", "log", c.id, "first", c.segs[0].first, "last", c.segs[0].last())
+		j.keepClaims(c.segs[0], c.segs[0].last() > c.acked)
+		j.owe(c.id, c.segs[0].last())
 		j.remove(c, 0)
 		if len(c.segs) == 0 {
 			j.logs = append(j.logs[:i:i], j.logs[i+1:]...)

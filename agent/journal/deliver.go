@@ -148,6 +148,33 @@ func (j *Journal) answerAged(c *chain) error {
 	return j.report(g)
 }
 
+// Record returns the exact bytes of record seq of a log, nil when it is not
+// here or not readable, and the newest number of that log; 0 says that the
+// journal does not know the log.
+func (j *Journal) Record(log wire.LogID, seq wire.Seq) (raw []byte, last wire.Seq, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	c := j.chain(log)
+	if c == nil {
+		return nil, 0, nil
+	}
+	for _, s := range c.segs {
+		if seq < s.first || seq > s.last() || s.recs[seq-s.first].size == 0 {
+			continue
+		}
+		p := s.recs[seq-s.first]
+		data, err := j.fs.ReadFile(s.path)
+		if err != nil {
+			return nil, c.last, fmt.Errorf("reading record %d: %w", seq, err)
+		}
+		if int(p.off+p.size) > len(data) {
+			return nil, c.last, fmt.Errorf("reading record %d: %w", seq, io.ErrUnexpectedEOF)
+		}
+		return data[p.off : p.off+p.size : p.off+p.size], c.last, nil
+	}
+	return nil, c.last, nil
+}
+
 // Scan calls see with every record of every log, oldest first, until see
 // returns an error, which Scan returns. Records appended meanwhile are not
 // seen. The record and its bytes may be kept.

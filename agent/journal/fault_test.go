@@ -16,6 +16,7 @@ import (
 
 	"gatecast/agent/walltime"
 	"gatecast/internal/durable"
+	"gatecast/internal/evidence"
 	"gatecast/internal/wire"
 )
 
@@ -446,7 +447,7 @@ func BenchmarkPlay(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer j.Close()
-	sha := hashOf([]byte("x"))
+	sha := evidence.Hash([]byte("x"))
 	before := writtenBytes(b)
 	for b.Loop() {
 		seq, err := j.Append(wire.RecordIntent, stampAt(1), wire.Intent{Play: "2026-11-23.gates.morning#1", Slot: "2026-11-23.gates.morning", Plan: 7, Clip: sha, PlannedUS: wire.US(noon)})

@@ -15,8 +15,13 @@
 // costs no write; what is lost of it in a power cut is sent once more.
 //
 // Bounds: acked segments are dropped when they are older than KeepAcked, and
-// the oldest of all when the journal exceeds MaxBytes. Dropping what was not
-// acked is itself a gap record.
+// the oldest of all when the journal exceeds MaxBytes. A drop is itself a
+// record, and what was not acked of it a gap record.
+//
+// With Options.Sign the device vouches for its records by checkpoints: the
+// first record of each log, one after every 64 others, one on each new day and
+// one behind a stop record. They cover everything before them (package evidence), so that
+// a card that was written by anybody else does not verify.
 //
 // One process owns a journal. A Journal is safe for concurrent use. The
 // package knows records, not how they travel; playout writes, the link reads.
@@ -39,6 +44,7 @@ import (
 
 	"gatecast/agent/walltime"
 	"gatecast/internal/durable"
+	"gatecast/internal/evidence"
 	"gatecast/internal/wire"
 )
 
@@ -79,6 +85,10 @@ type Options struct {
 	FS durable.FS
 	// Rand names new logs; nil is the machine's own source.
 	Rand io.Reader
+	// Sign vouches for the records by checkpoints; nil writes none.
+	Sign Signer
+	// Zone is where a new day, and with it a checkpoint, begins; nil is UTC.
+	Zone func() *time.Location
 }
 
 func (o *Options) defaults() error {
@@ -121,6 +131,8 @@ type chain struct {
 	acked   wire.Seq // everything up to here is committed
 	written wire.Seq // acked, as it stands on disk
 	again   []wire.SeqRange
+	sign    vouched
+	after   *wire.LogEnd // end of the log before, as its first record says; nil when it does not
 }
 
 // Journal is an open journal.
@@ -139,6 +151,10 @@ type Journal struct {
 	owed      []wire.Gap   // not reported yet
 	reported  []wire.Gap
 	damage    []wire.Gap
+	dropped   []wire.Drop             // not recorded yet
+	told      map[wire.LogID]wire.Seq // recorded drops
+	claims    bool                    // gap or drop records without a checkpoint behind them
+	receipt   uint64
 	truncated int64
 	healed    int
 	closed    bool
@@ -150,7 +166,7 @@ func Open(dir string, o Options) (*Journal, error) {
 	if err := o.defaults(); err != nil {
 		return nil, err
 	}
-	j := &Journal{dir: dir, o: o, fs: durable.On(o.FS), log: o.Logger.With("component", "journal"), changed: make(chan struct{}, 1)}
+	j := &Journal{dir: dir, o: o, fs: durable.On(o.FS), log: o.Logger.With("component", "journal"), changed: make(chan struct{}, 1), told: map[wire.LogID]wire.Seq{}}
 	if err := j.recover(); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening journal %q: %w", dir, err), j.abandon())
 	}
@@ -237,6 +253,10 @@ func (j *Journal) Append(kind wire.RecordKind, at walltime.Stamp, body any) (wir
 	if err != nil {
 		return 0, fmt.Errorf("writing %s record: %w", kind, err)
 	}
+	if kind == wire.RecordReceipt {
+		j.noteBody(j.current(), kind, raw)
+	}
+	j.vouchLocked(kind, at)
 	j.signal()
 	return seq, nil
 }
@@ -269,11 +289,7 @@ func (j *Journal) put(kind wire.RecordKind, at walltime.Stamp, body json.RawMess
 func (j *Journal) putHere(kind wire.RecordKind, at walltime.Stamp, body json.RawMessage) (wire.Seq, error) {
 	c := j.current()
 	seq := c.last + 1
-	payload, err := json.Marshal(wire.Record{
-		Log: c.id, Seq: seq, Prev: c.hash, Kind: kind,
-		AtUS: wire.US(at.Wall), MonoUS: at.Mono.Microseconds(), BootID: at.BootID,
-		Level: at.Level, ErrMS: at.Err.Milliseconds(), Body: body,
-	})
+	payload, err := json.Marshal(c.record(kind, at, body))
 	if err != nil {
 		return 0, fmt.Errorf("encoding record: %w", err)
 	}
@@ -290,8 +306,18 @@ func (j *Journal) putHere(kind wire.RecordKind, at walltime.Stamp, body json.Raw
 	if at.Level > wire.T0 {
 		s.lastUS = max(s.lastUS, wire.US(at.Wall))
 	}
-	c.last, c.hash, c.written = seq, hashOf(payload), c.acked
+	c.last, c.hash, c.written = seq, evidence.Hash(payload), c.acked
+	j.count(c, kind, at.Level, wire.US(at.Wall))
 	return seq, nil
+}
+
+// record returns the one that follows the newest of c.
+func (c *chain) record(kind wire.RecordKind, at walltime.Stamp, body json.RawMessage) wire.Record {
+	return wire.Record{
+		Log: c.id, Seq: c.last + 1, Prev: c.hash, Kind: kind,
+		AtUS: wire.US(at.Wall), MonoUS: at.Mono.Microseconds(), BootID: at.BootID,
+		Level: at.Level, ErrMS: at.Err.Milliseconds(), Body: body,
+	}
 }
 
 // room makes sure that a segment with space for n bytes is open.
@@ -364,15 +390,19 @@ func (j *Journal) renew() error {
 		if err := j.begin(); err != nil {
 			return fmt.Errorf("beginning a new log: %w", err)
 		}
-		j.retired = false
 	}
+	return j.tell()
+}
+
+// tell records the gaps and drops that are owed.
+func (j *Journal) tell() error {
 	for len(j.owed) > 0 {
 		if err := j.report(j.owed[0]); err != nil {
 			return fmt.Errorf("reporting a gap: %w", err)
 		}
 		j.owed = j.owed[1:]
 	}
-	return nil
+	return j.tellDrops()
 }
 
 type opened struct {
@@ -419,7 +449,8 @@ func (j *Journal) begin() error {
 		j.seal()
 	}
 	j.logs = append(j.logs, &chain{id: log, epoch: epoch, segs: []*segment{s.segment}})
-	j.f = s.f
+	j.f, j.retired = s.f, false
+	j.vouchLocked("", j.o.Now())
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gatecast/agent/walltime"
+	"gatecast/internal/evidence"
 	"gatecast/internal/wire"
 )
 
@@ -113,7 +114,7 @@ func TestRecordsAreChained(t *testing.T) {
 		if r.Seq != wire.Seq(i+1) || r.Prev != prev || r.Log != j.Log() {
 			t.Fatalf("record %d: seq %d prev %q log %q, want prev %q", i+1, r.Seq, r.Prev, r.Log, prev)
 		}
-		prev = hashOf(raw)
+		prev = evidence.Hash(raw)
 	}
 	if len(b.Records) != 100 {
 		t.Errorf("%d records, want 100", len(b.Records))

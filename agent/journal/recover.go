@@ -63,10 +63,17 @@ func (j *Journal) recover() error {
 		j.log.Error("records lost from the journal", "log", g.Log, "first", g.First, "last", g.Last, "why", g.Why)
 	}
 	j.owed, j.damage = append(j.owed, lost...), lost
+	j.untold()
 	if err := j.renew(); err != nil {
 		return err
 	}
-	return j.bound(0)
+	if err := j.bound(0); err != nil {
+		return err
+	}
+	if j.claims || len(j.dropped) > 0 {
+		j.vouchLocked("", j.o.Now())
+	}
+	return nil
 }
 
 // takeLock keeps a second process out: two writers would break the chain, and
@@ -128,7 +135,7 @@ func (j *Journal) readAll() (lost []wire.Gap, tail found, err error) {
 				return nil, tail, err
 			}
 			newest := i == len(j.logs)-1 && k == len(c.segs)-1
-			tail = s.read(data, c.hash, newest, j.note)
+			tail = s.read(data, c.hash, newest, func(e envelope, payload []byte) { j.note(c, e, payload) })
 			if k+1 < len(c.segs) {
 				if next := c.segs[k+1].first; s.last()+1 < next {
 					tail.lost = append(tail.lost, wire.SeqRange{First: s.last() + 1, Last: next - 1})
@@ -153,15 +160,15 @@ func (j *Journal) readAll() (lost []wire.Gap, tail found, err error) {
 	return lost, tail, j.loadAcks()
 }
 
-// note remembers the gaps that were reported before.
-func (j *Journal) note(e envelope, payload []byte) {
-	if e.Kind != wire.RecordGap {
-		return
-	}
-	var r wire.Record
-	var g wire.Gap
-	if json.Unmarshal(payload, &r) == nil && json.Unmarshal(r.Body, &g) == nil {
-		j.reported = append(j.reported, g)
+// note remembers what records say about others, and where checkpoints are.
+func (j *Journal) note(c *chain, e envelope, payload []byte) {
+	j.count(c, e.Kind, e.Level, e.AtUS)
+	switch e.Kind {
+	case wire.RecordGap, wire.RecordDrop, wire.RecordReceipt, wire.RecordCheckpoint:
+		var r wire.Record
+		if json.Unmarshal(payload, &r) == nil {
+			j.noteBody(c, r.Kind, r.Body)
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -13,6 +12,7 @@ import (
 	"strings"
 
 	"gatecast/internal/durable"
+	"gatecast/internal/evidence"
 	"gatecast/internal/wire"
 )
 
@@ -216,14 +216,9 @@ func (s *segment) take(r *found, f frame, off int, see func(envelope, []byte)) {
 	}
 	s.recs = append(s.recs, place{off: int32(off + headSize), size: int32(len(f.payload))})
 	r.frames++
-	r.hash, r.acked = hashOf(f.payload), f.acked
+	r.hash, r.acked = evidence.Hash(f.payload), f.acked
 	if e.Level > wire.T0 {
 		s.lastUS = max(s.lastUS, e.AtUS)
 	}
 	see(e, f.payload)
-}
-
-func hashOf(payload []byte) string {
-	sum := sha256.Sum256(payload)
-	return hex.EncodeToString(sum[:])
 }

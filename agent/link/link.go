@@ -78,6 +78,13 @@ type Doer interface {
 	Do(ctx context.Context, c wire.Command) error
 }
 
+// Receipts keeps what the controller signs of the journal.
+type Receipts interface {
+	// Keep verifies a receipt and stores it durably. One that is kept already is
+	// no error.
+	Keep(envelope []byte) error
+}
+
 // Options is what a Link needs. Fields without a default are required.
 type Options struct {
 	Device   wire.DeviceID
@@ -98,6 +105,8 @@ type Options struct {
 	Clock   Clock
 	Faults  Faults
 	Doer    Doer
+	// Receipts takes counter-signatures; nil ignores them.
+	Receipts Receipts
 	// PlanChanged is called after a plan was accepted and each time clips
 	// arrived; nil for nobody.
 	PlanChanged func()

@@ -267,6 +267,11 @@ func (s *session) takeAck(m Inbound) error {
 	if err := s.l.o.Journal.Ack(ack); err != nil {
 		return err
 	}
+	if len(ack.Receipt) > 0 && s.l.o.Receipts != nil {
+		if err := s.l.o.Receipts.Keep(ack.Receipt); err != nil {
+			s.l.log.Warn("receipt refused", "log", ack.Log, "err", err)
+		}
+	}
 	now := time.Now()
 	if len(ack.Missing) > 0 {
 		s.window.missing(now)

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gatecast/internal/evidence"
 	"gatecast/internal/seal"
 	"gatecast/internal/wire"
 )
@@ -62,6 +63,13 @@ func (s *Store) VerifyCommand(env []byte, nonce string, nowUS int64) (wire.Comma
 	}
 	s.counter = c.Counter
 	return c, nil
+}
+
+// VerifyReceipt opens a receipt of the director for this device.
+func (s *Store) VerifyReceipt(env []byte) (wire.Receipt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return evidence.OpenReceipt(env, s.director, s.device)
 }
 
 // same compares nonces. An empty nonce is nobody's.

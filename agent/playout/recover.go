@@ -50,6 +50,10 @@ func (h *history) read(r wire.Record) error {
 			o.known = max(o.known, r.AtUS)
 		}
 	}
+	switch r.Kind {
+	case wire.RecordCheckpoint, wire.RecordDrop: // the journal's own, also behind a stop
+		return nil
+	}
 	h.last, h.lastBoot = r.Kind, r.BootID
 	switch r.Kind {
 	case wire.RecordIntent:

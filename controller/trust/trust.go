@@ -2,9 +2,7 @@ package trust
 
 import (
 	"crypto"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,6 +16,7 @@ import (
 	"time"
 
 	"gatecast/internal/durable"
+	"gatecast/internal/evidence"
 	"gatecast/internal/seal"
 	"gatecast/internal/wire"
 )
@@ -140,19 +139,7 @@ func (a *Authority) loadRoot(envelope []byte) error {
 
 // OpenRoot reads a root document that is signed by a root key of its own, as
 // a device does with the first one after checking its hash.
-func OpenRoot(envelope []byte) (wire.Root, error) {
-	var r wire.Root
-	claimed, err := seal.Peek[wire.Root](envelope)
-	if err != nil {
-		return r, err
-	}
-	keys, err := seal.ParsePublicKeys(claimed.RootKeys)
-	if err != nil {
-		return r, err
-	}
-	_, err = seal.Open(envelope, keys, seal.Expect{Type: wire.DocRoot}, &r)
-	return r, err
-}
+func OpenRoot(envelope []byte) (wire.Root, error) { return evidence.OpenRoot(envelope) }
 
 // RootEnvelope returns the signed root document. The caller must not change it.
 func (a *Authority) RootEnvelope() []byte { return a.root }
@@ -172,8 +159,7 @@ func (a *Authority) LibraryKeys() []seal.PublicKey { return []seal.PublicKey{a.l
 // DeviceIDOf returns the name of the device that holds the key: "d" and the
 // first 24 hex digits of the SHA-256 of its DER form (SPKI).
 func DeviceIDOf(spki []byte) wire.DeviceID {
-	sum := sha256.Sum256(spki)
-	return wire.DeviceID("d" + hex.EncodeToString(sum[:12]))
+	return evidence.DeviceOf(spki)
 }
 
 // serverNames returns what the server certificate has to cover: names, this

@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
@@ -65,7 +64,9 @@ func Checkpoint(r wire.Record, after *wire.LogEnd, key crypto.Signer) (json.RawM
 		return nil, fmt.Errorf("encoding checkpoint: %w", err)
 	}
 	digest := digestOf(DeviceOf(spki), raw[:len(raw)-len(checkpointEnd)])
-	sig, err := key.Sign(rand.Reader, digest, crypto.SHA256)
+	// Without a source of randomness it is RFC 6979: a device just booted may
+	// have little of it, and a poor one would give the key away.
+	sig, err := key.Sign(nil, digest, crypto.SHA256)
 	if err != nil {
 		return nil, fmt.Errorf("signing checkpoint: %w", err)
 	}

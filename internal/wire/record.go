@@ -24,7 +24,7 @@ const (
 	// What package evidence is about.
 	RecordCheckpoint RecordKind = "checkpoint" // Checkpoint: the device vouches for everything before it
 	RecordReceipt    RecordKind = "receipt"    // ReceiptKept: the controller vouches for what it has
-	RecordDrop       RecordKind = "drop"       // Drop: acked records were removed from the device
+	RecordDrop       RecordKind = "drop"       // Drop: old records were removed from the device
 )
 
 // Record is one entry of a device's journal. (device, Log, Seq) is unique for
@@ -148,8 +148,8 @@ type ReceiptKept struct {
 	Refused  string          `json:"refused,omitempty"` // the journal says something else
 }
 
-// Drop is the body of RecordDrop: records 1 to Last of Log were committed by
-// the controller and are not on the device any more.
+// Drop is the body of RecordDrop: records 1 to Last of Log are not on the
+// device any more. What of them the controller has not is named by gaps.
 type Drop struct {
 	Log  LogID `json:"log"`
 	Last Seq   `json:"last"`
