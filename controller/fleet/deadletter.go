@@ -67,6 +67,15 @@ type Gap struct {
 	Why         string    // wire.Gap.Why
 	At          time.Time // the device's time of saying so
 	Received    time.Time
-	After       time.Time // of the last record before the gap, zero if there is none
+	Lost        bool      // false when every one of the records is here all the same
+	After       time.Time // of the last record before what is missing, zero if there is none
 	Before      time.Time // of the first one after it, or of the saying
+}
+
+// UnknownPlan is a time in which a device obeyed a plan that was made between a
+// backup and its restore, so that nobody knows what was in it.
+type UnknownPlan struct {
+	Device   wire.DeviceID
+	Version  uint64
+	From, To time.Time // To is zero while it is still in force
 }

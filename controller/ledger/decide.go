@@ -31,6 +31,15 @@ type DeviceView struct {
 
 	// Outages are times at which it provably did not run.
 	Outages []Outage
+
+	// Unclear are times of which nobody can tell any more.
+	Unclear []Unclear
+}
+
+// Unclear is a time about which evidence is missing for good.
+type Unclear struct {
+	From, To time.Time   // To zero means to this day
+	Reason   wire.Reason // lost: records of it are; replanned: the plan in force is not known
 }
 
 // Outage is a time without a running agent.
@@ -48,13 +57,22 @@ type Outage struct {
 //	Played   at least 80 % of the planned time sounded; grade B
 //	Pending  less, and what is missing may still be reported; grade D if the
 //	         device has a plan
-//	Doubt    less, and some plays ended without provable sound; grade D
+//	Doubt    less, and some plays ended without provable sound, or what they
+//	         did is not known any more (lost, replanned); grade D
 //	Partial  less, but some sounded; grade B, or D where a play was cut off and
 //	         nobody knows how much of it had sounded
 //	Missed   nothing sounded, and nothing more will be reported
 //
 // Missed, Doubt and Partial carry the most telling reason. A device that is
 // merely offline is Pending for as long as it stays away.
+//
+// Evidence that is lost for good settles, too, or the slot would be pending
+// for ever: with plays unaccounted for, a slot whose records were written in a
+// time that a gap of the journal covers is Doubt with reason lost, because
+// they may have sounded; unless the device had no power through the whole
+// slot, which is known. After a restore from a backup, a slot that the device
+// wrote nothing at all about while it obeyed a plan which that backup does not
+// have is Doubt with reason replanned: it may not have been owed.
 func Decide(o fleet.Obligation, outcomes []wire.Outcome, dev DeviceView, now time.Time) fleet.Settlement {
 	d := fleet.Settlement{
 		Point: o.Point, Day: o.Day, Slot: o.Slot, Verdict: fleet.Due, Device: dev.ID,
@@ -77,6 +95,8 @@ func Decide(o fleet.Obligation, outcomes []wire.Outcome, dev DeviceView, now tim
 		if dev.HasPlan {
 			d.Grade = fleet.GradeD
 		}
+	case !all && dev.unclear(o, len(t.plays)) != "":
+		d.Verdict, d.Grade, d.Reason = fleet.Doubt, fleet.GradeD, dev.unclear(o, len(t.plays))
 	case t.doubts > 0:
 		d.Verdict, d.Grade, d.Reason = fleet.Doubt, fleet.GradeD, t.reason(o, dev, true)
 	case t.cut > 0 && t.soundMS == 0 && t.whole == 0:
@@ -92,9 +112,38 @@ func Decide(o fleet.Obligation, outcomes []wire.Outcome, dev DeviceView, now tim
 // reported reports whether everything that the device wrote about o is
 // committed. A play that begins just before the end lasts no longer than all
 // plays together; a minute is for late starts and for messages on the way.
-func (v DeviceView) reported(o fleet.Obligation) bool {
+func (v DeviceView) reported(o fleet.Obligation) bool { return !v.ReportedTo.Before(written(o)) }
+
+// written is when a device that runs has written everything about o.
+func written(o fleet.Obligation) time.Time {
 	longest := min(time.Duration(o.PlannedMS)*time.Millisecond, 10*time.Minute)
-	return !v.ReportedTo.Before(o.End.Add(longest + time.Minute))
+	return o.End.Add(longest + time.Minute)
+}
+
+// unclear returns why nobody can tell about plays of o that were never
+// reported, of which there are some; empty when the evidence is whole.
+// reported is how many were.
+func (v DeviceView) unclear(o fleet.Obligation, reported int) wire.Reason {
+	out := false
+	for _, a := range v.Outages {
+		if !a.From.After(o.Start) && !a.To.Before(o.End) {
+			return ""
+		}
+		out = out || a.From.Before(o.End) && a.To.After(o.Start)
+	}
+	var why wire.Reason
+	for _, u := range v.Unclear {
+		if !u.From.Before(written(o)) || !u.To.IsZero() && !u.To.After(o.Start) {
+			continue
+		}
+		if u.Reason == wire.ReasonLost {
+			return u.Reason
+		}
+		if reported == 0 && !out {
+			why = u.Reason
+		}
+	}
+	return why
 }
 
 // tally is the evidence of one slot, each play counted once, with SoundMS as

@@ -33,6 +33,12 @@ type Evidence interface {
 	AckState(ctx context.Context, id wire.DeviceID, log wire.LogID) (wire.Ack, error)
 }
 
+// Losses is what nobody can tell any more.
+type Losses interface {
+	Gaps(ctx context.Context, p fleet.PointID) ([]fleet.Gap, error)
+	UnknownPlans(ctx context.Context, p fleet.PointID) ([]fleet.UnknownPlan, error)
+}
+
 // Book is where obligations stand.
 type Book interface {
 	Obligation(ctx context.Context, p fleet.PointID, slot wire.SlotID) (fleet.Obligation, error)
@@ -51,6 +57,7 @@ type Settings interface {
 // Store is all that the ledger needs of the store.
 type Store interface {
 	Evidence
+	Losses
 	Book
 	Settings
 }

@@ -32,7 +32,17 @@ func (l *Ledger) devices(ctx context.Context, p fleet.PointID) ([]deviceState, e
 			if err != nil {
 				return nil, err
 			}
-			if len(ack.Missing) == 0 && ack.Upto >= d.LastSeq && d.Playing == "" {
+			whole := len(ack.Missing) == 0 && ack.Upto >= d.LastSeq && d.Playing == ""
+			for _, o := range d.Older { // after a restore they may be missing here
+				if !whole {
+					break
+				}
+				if ack, err = l.o.Store.AckState(ctx, d.ID, o.Log); err != nil {
+					return nil, err
+				}
+				whole = len(ack.Missing) == 0 && ack.Upto >= o.Last
+			}
+			if whole {
 				ds.reportedTo = d.StateAt
 			}
 		}
@@ -55,9 +65,13 @@ func (l *Ledger) view(ctx context.Context, o fleet.Obligation, outages bool) (De
 		v := DeviceView{
 			ID: d.ID, Bound: true, Gone: d.gone, Online: d.Online, HasPlan: d.PlanVersion > 0, ReportedTo: d.reportedTo,
 		}
-		if outages {
-			v.Outages, err = l.outages(ctx, o)
+		if !outages {
+			return v, nil
 		}
+		if v.Outages, err = l.outages(ctx, o); err != nil {
+			return v, err
+		}
+		v.Unclear, err = l.unclear(ctx, o.Point, all)
 		return v, err
 	}
 	return DeviceView{}, nil
@@ -91,6 +105,38 @@ func (l *Ledger) outages(ctx context.Context, o fleet.Obligation) ([]Outage, err
 			out.Reason = wire.ReasonExit
 		}
 		all = append(all, out)
+	}
+	return all, nil
+}
+
+// unclear finds the times of which evidence about p is lost for good.
+func (l *Ledger) unclear(ctx context.Context, p fleet.PointID, devices []deviceState) ([]Unclear, error) {
+	gaps, err := l.o.Store.Gaps(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	var all []Unclear
+	for _, g := range gaps {
+		if !g.Lost {
+			continue
+		}
+		u := Unclear{From: g.After, To: g.Before, Reason: wire.ReasonLost}
+		for _, d := range devices {
+			if d.ID == g.Device && d.Point == p && u.From.Before(d.Enrolled) {
+				u.From = d.Enrolled // it wrote nothing about p before
+			}
+		}
+		if u.To.IsZero() || u.To.Before(u.From) {
+			u.To = g.Received // by a clock that can be trusted
+		}
+		all = append(all, u)
+	}
+	plans, err := l.o.Store.UnknownPlans(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range plans {
+		all = append(all, Unclear{From: u.From, To: u.To, Reason: wire.ReasonReplanned})
 	}
 	return all, nil
 }

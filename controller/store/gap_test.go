@@ -86,8 +86,8 @@ func TestGapSaysBetweenWhichRecords(t *testing.T) {
 	}
 	got, err := s.Gaps(t.Context(), p[0].ID)
 	want := []fleet.Gap{
-		{Device: "d1", Log: nextLog, First: 1, Last: 3, Why: "full", At: at, Received: at, Before: at},
-		{Device: "d1", Log: testLog, First: 2, Last: 6, Why: "corrupt", At: at, Received: at, After: t0.Add(time.Second), Before: t0.Add(7 * time.Second)},
+		{Device: "d1", Log: nextLog, First: 1, Last: 3, Why: "full", At: at, Received: at, Lost: true, Before: at},
+		{Device: "d1", Log: testLog, First: 2, Last: 6, Why: "corrupt", At: at, Received: at, Lost: true, After: t0.Add(time.Second), Before: t0.Add(7 * time.Second)},
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("Gaps: %v (-want +got):\n%s", err, diff)
@@ -95,9 +95,23 @@ func TestGapSaysBetweenWhichRecords(t *testing.T) {
 	if other, err := s.Gaps(t.Context(), p[1].ID); err != nil || len(other) != 0 {
 		t.Errorf("Gaps of another point = %+v, %v", other, err)
 	}
-	// The record was not lost after all.
-	if n, err := s.AppendRecords(t.Context(), "d1", testLog, rawMessages(outcome(t, 3, morning, 9)), at); err != nil || n != 1 {
-		t.Errorf("a record that was said to be lost: %d, %v", n, err)
+	// Some were not lost after all, then none.
+	for i, some := range [][]wire.Seq{{2, 3, 6}, {4, 5}} {
+		var batch []json.RawMessage
+		for _, seq := range some {
+			batch = append(batch, outcome(t, seq, morning, 9))
+		}
+		if n, err := s.AppendRecords(t.Context(), "d1", testLog, batch, at); err != nil || n != len(some) {
+			t.Errorf("records that were said to be lost: %d, %v", n, err)
+		}
+		want := want[1]
+		if want.After, want.Before = t0.Add(3*time.Second), t0.Add(6*time.Second); i == 1 {
+			want.Lost, want.After, want.Before = false, time.Time{}, time.Time{}
+		}
+		got, err := s.Gaps(t.Context(), p[0].ID)
+		if err != nil || cmp.Diff(want, got[1]) != "" {
+			t.Errorf("Gaps = %+v, %v, want %+v", got, err, want)
+		}
 	}
 }
 
