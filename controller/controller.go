@@ -153,7 +153,7 @@ func (c *Controller) openDevices() (err error) {
 	}
 	c.link, err = link.New(link.Options{
 		Broker: c.brokerAddr, TLS: c.Trust.ControllerClientTLS(), Store: c.Store, Trust: c.Trust,
-		OnEvent: c.publish, OnRecords: c.ledger.Poke, Kick: c.Kick, Logger: c.logger,
+		OnEvent: c.publish, OnRecords: c.ledger.Poke, OnReturn: c.Planner.Poke, Kick: c.Kick, Logger: c.logger,
 	})
 	return err
 }
@@ -212,6 +212,10 @@ func (c *Controller) Start() error {
 		return fmt.Errorf("starting link: %w", err)
 	}
 	c.stack.OnStop("link", c.link.Stop)
+	// Before anything is settled: an earlier run may have left slots unwritten.
+	if err := c.Planner.Finish(context.Background(), time.Now()); err != nil {
+		c.logger.Error("finishing an earlier planning run", "err", err) // the planner tries again
+	}
 	c.stack.Go("ledger", c.ledger.Run, c.fail)
 	c.stack.Go("planner", c.Planner.Run, c.fail)
 	handler := depot.Handler(depot.Options{

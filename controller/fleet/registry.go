@@ -157,6 +157,13 @@ type Device struct {
 	// What it should have.
 	WantVersion uint64
 	WantHash    string
+	Awaiting    Awaiting // why it gets no plan now
+}
+
+// Ahead reports whether the device has a plan that the controller never made,
+// as after a restore of an older database.
+func (d Device) Ahead() bool {
+	return d.WantVersion != 0 && (d.PlanVersion > d.WantVersion || d.PlanVersion == d.WantVersion && d.PlanHash != "" && d.PlanHash != d.WantHash)
 }
 
 // Ready reports whether the device has exactly the plan it should have and

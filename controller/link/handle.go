@@ -162,6 +162,10 @@ func (l *Link) state(b *box, s wire.State) error {
 
 // changed tells pages when a person would see the difference.
 func (l *Link) changed(a, b fleet.Device) {
+	if a.Awaiting != b.Awaiting {
+		l.o.OnReturn()
+		l.o.OnEvent(fleet.Event{Kind: fleet.EventDevice, Point: b.Point})
+	}
 	if a.Online != b.Online || a.Session != b.Session || a.PlanVersion != b.PlanVersion || a.PlanHash != b.PlanHash ||
 		a.Playing != b.Playing || a.TimeLevel != b.TimeLevel || a.Output != b.Output ||
 		!slices.Equal(a.ClipsMiss, b.ClipsMiss) || !slices.Equal(a.ClipsReady, b.ClipsReady) || !slices.Equal(a.Conditions, b.Conditions) {

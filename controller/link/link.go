@@ -83,6 +83,7 @@ type Options struct {
 
 	OnEvent   func(fleet.Event)   // told of every visible change; must not block; may be nil
 	OnRecords func()              // told after new records were committed; must not block; may be nil
+	OnReturn  func()              // told when a device that was awaited after a restore has said what it has; must not block; may be nil
 	OnBroken  func(Broken)        // told of a journal whose chain does not hold; must not block; may be nil
 	Kick      func(wire.DeviceID) // closes the connection of a device that may not be heard; may be nil
 
@@ -121,6 +122,9 @@ func (o *Options) validate() error {
 	}
 	if o.OnRecords == nil {
 		o.OnRecords = func() {}
+	}
+	if o.OnReturn == nil {
+		o.OnReturn = func() {}
 	}
 	if o.OnBroken == nil {
 		o.OnBroken = func(Broken) {}

@@ -72,9 +72,22 @@ func TestStateIsComparedWithWhatIsWanted(t *testing.T) {
 	if d := w.device(g); d.PlanVersion != 9 {
 		t.Errorf("device has plan %d in the registry, want 9", d.PlanVersion)
 	}
+	// Nor would one take another document of the version that it has.
 	g.hello(wire.State{PlanVersion: 1, PlanSHA256: "another"})
-	if o := next[wire.PlanOffer](g, wire.KindPlan); o.Version != 1 {
-		t.Errorf("offer of version %d, want 1", o.Version)
+	g.nextRaw(wire.KindTime)
+	g.send(wire.KindRecords, g.batch(1))
+	g.ackUpto(2)
+	g.nothing(wire.KindPlan)
+	if d := w.device(g); d.Awaiting != fleet.AwaitConfirm {
+		t.Errorf("device awaits %q, want a person's word", d.Awaiting)
+	}
+	if n, err := w.store.ConfirmPlans(t.Context(), time.Now()); err != nil || n != 1 {
+		t.Errorf("ConfirmPlans = %d, %v", n, err)
+	}
+	hash = w.plan(2, g)[0]
+	g.hello(wire.State{PlanVersion: 1, PlanSHA256: "another"})
+	if o := next[wire.PlanOffer](g, wire.KindPlan); o.Version != 2 || o.Plan.SHA256 != hash {
+		t.Errorf("offer = %+v, want version 2", o)
 	}
 }
 

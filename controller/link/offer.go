@@ -110,9 +110,9 @@ func (l *Link) offerWanted(id wire.DeviceID, man fleet.Doc) {
 }
 
 // wants reports whether d lacks the plan that it should have. A device ahead
-// of us would refuse ours: the planner has to go above it first.
+// of us would refuse ours: a person confirms, and the planner goes above it.
 func wants(d fleet.Device) bool {
-	return d.WantVersion != 0 && d.PlanVersion <= d.WantVersion && (d.PlanVersion != d.WantVersion || d.PlanHash != d.WantHash)
+	return d.Awaiting == fleet.AwaitNothing && d.WantVersion != 0 && d.PlanVersion <= d.WantVersion && (d.PlanVersion != d.WantVersion || d.PlanHash != d.WantHash)
 }
 
 // repair offers the wanted plan to a device whose hello or state shows

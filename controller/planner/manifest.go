@@ -39,10 +39,12 @@ func (p *Planner) ensureManifest(ctx context.Context, w *world, now time.Time) e
 	if err != nil {
 		return fmt.Errorf("encoding manifest: %w", err)
 	}
-	if p.manifest.version != 0 && string(content) == p.manifest.content {
+	if p.manifest.version != 0 && string(content) == p.manifest.content && !p.reseal {
 		return nil
 	}
-	m.Header = wire.Header{Type: wire.DocManifest, Version: p.manifest.version + 1, IssuedUS: wire.US(now)}
+	// By the clock, because devices do not say which one they have: a number
+	// counted from a restored backup could be below it, and be refused.
+	m.Header = wire.Header{Type: wire.DocManifest, Version: max(p.manifest.version+1, uint64(max(0, now.Unix()))), IssuedUS: wire.US(now)}
 	envelope, err := p.o.Sealer.SealManifest(&m)
 	if err != nil {
 		return fmt.Errorf("sealing manifest: %w", err)
@@ -51,7 +53,7 @@ func (p *Planner) ensureManifest(ctx context.Context, w *world, now time.Time) e
 	if err := p.o.Documents.PutDocs(ctx, []fleet.Doc{doc}); err != nil {
 		return fmt.Errorf("storing manifest: %w", err)
 	}
-	p.manifest = manifestState{string(content), m.Version}
+	p.manifest, p.reseal = manifestState{string(content), m.Version}, false
 	p.o.Logger.Info("manifest sealed", "version", m.Version, "clips", len(m.Clips))
 	return nil
 }

@@ -4,8 +4,12 @@
 // It owns the rule which slots are owed (a slot is owed from the moment it is
 // planned ahead of its start at a point that has a device) and the versions of
 // plans and manifest. Obligations of the next hours are written before a
-// plan is offered, the rest of the horizon right after; a slot that has begun
-// is never changed. All methods are safe for concurrent use; plans are made by
+// plan is offered, the rest of the horizon right after, under an intent that
+// is durable before the first of them: a run that was cut short is finished by
+// the next one as of its own time, however long after. A slot that has begun
+// is never changed otherwise. A device that is awaited after a restore gets no
+// plan before it has said what it has, and if that is newer, before a person
+// has confirmed. All methods are safe for concurrent use; plans are made by
 // one goroutine at a time.
 package planner
 
@@ -45,6 +49,9 @@ type Ledger interface {
 	// that have begun by now or are settled stay as they are.
 	PutObligations(ctx context.Context, w fleet.PlanWindow, owed []fleet.Obligation, now time.Time) (fleet.PutResult, error)
 	Obligations(ctx context.Context, f fleet.ObligationFilter) ([]fleet.Obligation, error)
+	// Setting and SetSetting keep what a run has begun until it has ended.
+	Setting(ctx context.Context, key string) (string, error)
+	SetSetting(ctx context.Context, key, value string) error
 }
 
 // Documents keeps signed documents and what each device should have.
@@ -90,6 +97,7 @@ type Planner struct {
 	mu       sync.Mutex                // held while planning
 	planned  map[fleet.PointID]written // what this process wrote last
 	manifest manifestState
+	reseal   bool // the manifest, though it says the same: devices may have a newer one
 
 	poke chan struct{}
 }

@@ -213,6 +213,9 @@ func (p *Planner) Activate(ctx context.Context, id fleet.ProgrammeID, now time.T
 	if err != nil {
 		return Change{}, err
 	}
+	if err := p.finish(ctx, w, now); err != nil {
+		return Change{}, err
+	}
 	plans, sum, err := p.compile(ctx, w, active, now)
 	if err != nil {
 		return Change{}, err
@@ -220,7 +223,7 @@ func (p *Planner) Activate(ctx context.Context, id fleet.ProgrammeID, now time.T
 	if err := p.o.Content.ActivateProgramme(ctx, id, now); err != nil {
 		return Change{}, fmt.Errorf("activating programme %q: %w", prog.Code, err)
 	}
-	sum, err = p.carryOut(ctx, w, plans, sum, now)
+	sum, err = p.carryOut(ctx, w, active, plans, sum, now)
 	if err != nil {
 		p.Poke() // the programme is in force: Run goes on trying to deliver it
 		return Change{}, err

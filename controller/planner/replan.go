@@ -18,7 +18,7 @@ import (
 // nearWindow is how far ahead obligations are written before plans go out;
 // the rest of the horizon follows at once, so that a change of thousands of
 // points does not wait for two months of rows. A crash in between is made good
-// by the next run, which has these hours to come.
+// by the next run: see intent.
 const nearWindow = 6 * time.Hour
 
 // Points written at a time: nearChunk with their plans, which are offered as
@@ -42,7 +42,7 @@ type pointPlan struct {
 	point   fleet.Point
 	owed    []fleet.Obligation
 	digest  string     // of everything a run would write for the point
-	plan    *wire.Plan // nil without a device
+	plan    *wire.Plan // nil without a device, or with one that is awaited
 	content []byte     // of the plan, without its header
 	device  fleet.Device
 }
@@ -50,7 +50,7 @@ type pointPlan struct {
 // written is what a run wrote for a point.
 type written struct {
 	digest  string
-	device  wire.DeviceID
+	device  wire.DeviceID     // empty where it got no plan
 	content [sha256.Size]byte // of the plan, without its header
 }
 
@@ -73,15 +73,18 @@ func (p *Planner) replan(ctx context.Context, active []fleet.Programme, now time
 	if err != nil {
 		return Summary{}, err
 	}
+	if err := p.finish(ctx, w, now); err != nil {
+		return Summary{}, err
+	}
 	plans, sum, err := p.compile(ctx, w, active, now)
 	if err != nil {
 		return Summary{}, err
 	}
-	return p.carryOut(ctx, w, plans, sum, now)
+	return p.carryOut(ctx, w, active, plans, sum, now)
 }
 
 // carryOut writes and offers what compile computed. p.mu is held.
-func (p *Planner) carryOut(ctx context.Context, w *world, plans []pointPlan, sum Summary, now time.Time) (Summary, error) {
+func (p *Planner) carryOut(ctx context.Context, w *world, active []fleet.Programme, plans []pointPlan, sum Summary, now time.Time) (Summary, error) {
 	if err := p.ensureManifest(ctx, w, now); err != nil {
 		return Summary{}, err
 	}
@@ -89,6 +92,11 @@ func (p *Planner) carryOut(ctx context.Context, w *world, plans []pointPlan, sum
 	for _, pp := range plans {
 		if p.planned[pp.point.ID].digest != pp.digest {
 			changed = append(changed, pp)
+		}
+	}
+	if len(changed) > 0 {
+		if err := p.begin(ctx, active, now); err != nil {
+			return Summary{}, err
 		}
 	}
 	near := now.Add(nearWindow)
@@ -109,9 +117,16 @@ func (p *Planner) carryOut(ctx context.Context, w *world, plans []pointPlan, sum
 		return Summary{}, err
 	}
 	for _, pp := range changed {
-		p.planned[pp.point.ID] = written{pp.digest, pp.device.ID, sha256.Sum256(pp.content)}
+		last := written{digest: pp.digest}
+		if pp.plan != nil {
+			last.device, last.content = pp.device.ID, sha256.Sum256(pp.content)
+		}
+		p.planned[pp.point.ID] = last
 	}
 	if len(changed) > 0 {
+		if err := p.o.Ledger.SetSetting(ctx, intentKey, ""); err != nil {
+			return Summary{}, fmt.Errorf("ending the run: %w", err)
+		}
 		p.o.OnEvent(fleet.Event{Kind: fleet.EventPlan})
 		p.o.Logger.Info("planned", "points", sum.Points, "changed", len(changed), "devices", sum.Devices, "slots", sum.Slots, "silenced", sum.Silenced)
 	}
@@ -177,7 +192,7 @@ func (p *Planner) compile(ctx context.Context, w *world, active []fleet.Programm
 				addSlot(play, index, s, clips)
 			}
 		}
-		if pp.device.ID != "" {
+		if pp.device.ID != "" && pp.device.Awaiting == fleet.AwaitNothing {
 			pp.plan = play
 		}
 		content, err := json.Marshal(play)
@@ -185,7 +200,7 @@ func (p *Planner) compile(ctx context.Context, w *world, active []fleet.Programm
 			return nil, Summary{}, fmt.Errorf("encoding plan of %q: %w", pt.Code, err)
 		}
 		pp.content = content
-		pp.digest = fmt.Sprintf("%s %x %x", pp.device.ID, said.Sum(nil), sha256.Sum256(content))
+		pp.digest = fmt.Sprintf("%s %s %x %x", pp.device.ID, pp.device.Awaiting, said.Sum(nil), sha256.Sum256(content))
 		plans = append(plans, pp)
 	}
 	return plans, sum, nil

@@ -16,9 +16,10 @@ import (
 // Store.mu; a *device is replaced, never changed, so that readers may keep it.
 type device struct {
 	fleet.Device
-	row      int64
-	said     wire.State
-	bindings []binding // by time; the last one is the present one
+	row       int64
+	said      wire.State
+	unplanned bool      // got no plan since a restore
+	bindings  []binding // by time; the last one is the present one
 }
 
 type binding struct {
@@ -53,7 +54,7 @@ func (s *Store) loadDevices(ctx context.Context) error {
 		var enrolled, retired, seen, at int64
 		var session, want uint64
 		var said []byte
-		err := r.Scan(&d.row, &d.ID, &d.Point, &d.State, &d.SPKI, &enrolled, &retired, &d.Hardware, &want, &d.WantHash, &seen, &at, &session, &d.Nonce, &d.Agent, &said)
+		err := r.Scan(&d.row, &d.ID, &d.Point, &d.State, &d.SPKI, &enrolled, &retired, &d.Hardware, &want, &d.WantHash, &seen, &at, &session, &d.Nonce, &d.Agent, &said, &d.Awaiting, &d.unplanned)
 		if err != nil {
 			return nil, err
 		}
@@ -66,7 +67,8 @@ func (s *Store) loadDevices(ctx context.Context) error {
 		d.Enrolled, d.Retired, d.LastSeen, d.StateAt = wire.FromUS(enrolled), wire.FromUS(retired), wire.FromUS(seen), wire.FromUS(at)
 		d.Session, d.WantVersion = session, want
 		return d, nil
-	}, `SELECT id, name, point_id, state, spki, enrolled_us, retired_us, hardware, want_version, want_hash, last_seen_us, state_at_us, session, nonce, agent, said FROM devices`)
+	}, `SELECT id, name, point_id, state, spki, enrolled_us, retired_us, hardware, want_version, want_hash, last_seen_us, state_at_us, session, nonce, agent, said, awaiting,
+  EXISTS (SELECT 1 FROM restored_devices x WHERE x.device_id = devices.id AND x.next_version = 0) FROM devices`)
 	if err != nil {
 		return err
 	}
@@ -182,10 +184,13 @@ func (s *Store) wantTx(t *tx, all []fleet.Wanted) error {
 		if err := affected(r, err, noDevice(w.Device)); err != nil {
 			return err
 		}
+		if err := s.plannedTx(t, w); err != nil {
+			return err
+		}
 	}
 	t.after(func() {
 		for _, w := range all {
-			s.edit(w.Device, func(d *device) { d.WantVersion, d.WantHash = w.Version, w.SHA256 })
+			s.edit(w.Device, func(d *device) { d.WantVersion, d.WantHash, d.unplanned = w.Version, w.SHA256, false })
 		}
 	})
 	return nil

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"database/sql"
 	"encoding/json"
+	"log/slog"
 	"path/filepath"
 	"testing"
 	"time"
@@ -122,7 +124,10 @@ func TestOldGapsAreReadByMigrating(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	old, err := open(t.Context(), path, Options{}, steps[:1])
+	if err := (&Store{path: path, logger: slog.New(slog.DiscardHandler), clock: time.Now}).migrate(t.Context(), steps[:1]); err != nil {
+		t.Fatal(err)
+	}
+	old, err := sql.Open("sqlite", dsn(path, ""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,13 +139,13 @@ func TestOldGapsAreReadByMigrating(t *testing.T) {
 		`INSERT INTO logs (id, device_id, log) VALUES (1, 1, '` + string(testLog) + `')`,
 		`INSERT INTO dead_letters (log_id, seq, sha256, reason, received_us, raw) VALUES (1, 1, 'aa', 'no kind', 5, x'7b7d')`,
 	} {
-		if _, err := old.w.conn.ExecContext(t.Context(), q); err != nil {
+		if _, err := old.ExecContext(t.Context(), q); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for seq, g := range map[wire.Seq]wire.Gap{5: {Log: testLog, First: 2, Last: 4, Why: "corrupt"}, 6: {Log: nextLog, First: 1, Last: 9, Why: "full"}, 7: {Log: testLog, First: 8, Last: 8, Why: "sync"}} {
 		raw := gapRecord(t, testLog, seq, t0, g)
-		if _, err := old.w.conn.ExecContext(t.Context(), `INSERT INTO records (log_id, seq, point_id, kind, at_us, received_us, raw) VALUES (1, ?, 1, 'gap', ?, ?, ?)`,
+		if _, err := old.ExecContext(t.Context(), `INSERT INTO records (log_id, seq, point_id, kind, at_us, received_us, raw) VALUES (1, ?, 1, 'gap', ?, ?, ?)`,
 			int64(seq), wire.US(t0), wire.US(t0), []byte(raw)); err != nil {
 			t.Fatal(err)
 		}

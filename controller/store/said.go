@@ -33,6 +33,7 @@ func (s *Store) SaveHello(_ context.Context, id wire.DeviceID, h wire.Hello, now
 		d.Session, d.Nonce, d.Agent = h.Session, h.Nonce, h.Agent
 		h.State.Session = h.Session
 		d.setSaid(h.State)
+		d.returned()
 		d.Online, d.LastSeen, d.StateAt = true, now, now
 	})
 }
@@ -48,6 +49,7 @@ func (s *Store) SaveState(_ context.Context, id wire.DeviceID, st wire.State, no
 		}
 		d.Session = st.Session
 		d.setSaid(st)
+		d.returned()
 		d.Online, d.LastSeen, d.StateAt = true, now, now
 	})
 }
@@ -148,8 +150,8 @@ func (s *Store) flush() {
 				if err != nil {
 					continue
 				}
-				if _, err := t.exec(`UPDATE devices SET last_seen_us = ?, state_at_us = ?, session = ?, nonce = ?, agent = ?, said = ? WHERE id = ?`,
-					wire.US(d.LastSeen), wire.US(d.StateAt), int64(d.Session), d.Nonce, d.Agent, toJSON(d.said), d.row); err != nil {
+				if _, err := t.exec(`UPDATE devices SET last_seen_us = ?, state_at_us = ?, session = ?, nonce = ?, agent = ?, said = ?, awaiting = ? WHERE id = ?`,
+					wire.US(d.LastSeen), wire.US(d.StateAt), int64(d.Session), d.Nonce, d.Agent, toJSON(d.said), string(d.Awaiting), d.row); err != nil {
 					return none{}, err
 				}
 			}
