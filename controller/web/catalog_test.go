@@ -105,7 +105,7 @@ func families() map[string][]string {
 	}
 	for _, r := range []wire.Reason{
 		wire.ReasonOffline, wire.ReasonPower, wire.ReasonClock, wire.ReasonClipMissing, wire.ReasonHash, wire.ReasonSilent, wire.ReasonStopped,
-		wire.ReasonPreempted, wire.ReasonYielded, wire.ReasonQuiet, wire.ReasonDevice, wire.ReasonNotInstalled, wire.ReasonExit, wire.ReasonOther,
+		wire.ReasonPreempted, wire.ReasonYielded, wire.ReasonQuiet, wire.ReasonDevice, wire.ReasonNotInstalled, wire.ReasonExit, wire.ReasonLost, wire.ReasonReplanned, wire.ReasonOther,
 	} {
 		f["reason."] = append(f["reason."], string(r))
 	}
