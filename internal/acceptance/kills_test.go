@@ -92,15 +92,26 @@ type storm struct {
 	mu      sync.Mutex
 	mortals []*mortal
 	seen    map[*gate]agent.Status // newest state of each gate's folder
+
+	// A test whose kills are power cuts says where data lies and what a death
+	// does to it; nil for nothing. home is a data folder.
+	settle, died func(home string)
 }
 
-func (s *storm) mortal(name string, log *logbook, short, long time.Duration, longPct int, line ...string) *mortal {
+// mortal is a program of the storm whose data is at home.
+func (s *storm) mortal(home, name string, log *logbook, short, long time.Duration, longPct int, line ...string) *mortal {
 	m := newMortal(s.t, s.seed, name, log, lives(short, long, longPct), line...)
+	if s.died != nil {
+		m.after = func() { s.died(home) }
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mortals = append(s.mortals, m)
 	return m
 }
+
+// home is where the office's data lies.
+func (s *storm) home() string { return filepath.Join(s.o.dir, "data") }
 
 func (s *storm) total() int {
 	s.mu.Lock()
@@ -129,6 +140,10 @@ func (s *storm) untilDone(m *mortal, times int) {
 func (s *storm) bearOffice() {
 	t := s.t
 	s.o = layOut(t, t.TempDir(), "")
+	home := s.home()
+	if s.settle != nil {
+		s.settle(home)
+	}
 	var b strings.Builder
 	b.WriteString(strings.SplitAfter(registry, "points:\n")[0])
 	for i := range 6 {
@@ -137,11 +152,11 @@ func (s *storm) bearOffice() {
 	file := filepath.Join(s.o.dir, "registry.yaml")
 	writeFile(t, file, b.String())
 	program := filepath.Join(bin, "gatecast-controller")
-	s.untilDone(s.mortal("import", &logbook{}, 80*time.Millisecond, 150*time.Millisecond, 20, program, "--config", s.o.config, "registry", "import", file), 8)
+	s.untilDone(s.mortal(home, "import", &logbook{}, 80*time.Millisecond, 150*time.Millisecond, 20, program, "--config", s.o.config, "registry", "import", file), 8)
 	run(t, "gatecast-controller", "--config", s.o.config, "registry", "import", file)
-	s.untilDone(s.mortal("password", &logbook{}, 100*time.Millisecond, 200*time.Millisecond, 20, program, "--config", s.o.config, "password", "admin"), 4)
+	s.untilDone(s.mortal(home, "password", &logbook{}, 100*time.Millisecond, 200*time.Millisecond, 20, program, "--config", s.o.config, "password", "admin"), 4)
 	once := s.o.oncePassword()
-	first := s.mortal("first start", s.o.log, 200*time.Millisecond, 600*time.Millisecond, 20, program, "--config", s.o.config)
+	first := s.mortal(home, "first start", s.o.log, 200*time.Millisecond, 600*time.Millisecond, 20, program, "--config", s.o.config)
 	for range 12 {
 		if ended, status := first.once(t.Context()); ended {
 			t.Fatalf("the controller ended by itself with status %d in one of its first starts", status)
@@ -160,6 +175,9 @@ func (s *storm) bearGates(n int) {
 		showLogs(t, map[string]*logbook{fmt.Sprint("gate ", i+1): log})
 		g := &gate{t: t, dir: filepath.Join(t.TempDir(), "data"), wav: filepath.Join(t.TempDir(), "wav"), log: log,
 			program: []string{filepath.Join(bin, "gatecast-agent")}}
+		if s.settle != nil {
+			s.settle(g.dir)
+		}
 		s.gates = append(s.gates, g)
 	}
 	lines := make([]string, n)
@@ -168,11 +186,11 @@ func (s *storm) bearGates(n int) {
 	}
 	s.o.process.kill()
 	ctx, stop := context.WithCancel(t.Context())
-	office := s.mortal("controller at enrolment", s.o.log, 300*time.Millisecond, 900*time.Millisecond, 60, filepath.Join(bin, "gatecast-controller"), "--config", s.o.config)
+	office := s.mortal(s.home(), "controller at enrolment", s.o.log, 300*time.Millisecond, 900*time.Millisecond, 60, filepath.Join(bin, "gatecast-controller"), "--config", s.o.config)
 	var haunted, joining sync.WaitGroup
 	haunted.Go(func() { office.haunt(ctx) })
 	for i, g := range s.gates {
-		join := s.mortal(fmt.Sprint("join ", i+1), g.log, 60*time.Millisecond, 2*time.Second, 40,
+		join := s.mortal(g.dir, fmt.Sprint("join ", i+1), g.log, 60*time.Millisecond, 2*time.Second, 40,
 			append([]string{g.program[0], "join", "--data", g.dir}, strings.Fields(lines[i])...)...)
 		joining.Go(func() {
 			for tries := 0; ; tries++ {
@@ -207,11 +225,17 @@ func (s *storm) rage(want int, first time.Time, slots int) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var haunted sync.WaitGroup
-	office := s.mortal("controller", s.o.log, 600*time.Millisecond, 4*time.Second, 35, filepath.Join(bin, "gatecast-controller"), "--config", s.o.config)
+	office := s.mortal(s.home(), "controller", s.o.log, 600*time.Millisecond, 4*time.Second, 35, filepath.Join(bin, "gatecast-controller"), "--config", s.o.config)
 	haunted.Go(func() { office.haunt(ctx) })
 	for i, g := range s.gates {
-		m := s.mortal(fmt.Sprint("agent ", i+1), g.log, 600*time.Millisecond, 9*time.Second, 35, g.line()...)
-		m.after = func() { s.look(g) }
+		m := s.mortal(g.dir, fmt.Sprint("agent ", i+1), g.log, 600*time.Millisecond, 9*time.Second, 35, g.line()...)
+		died := m.after
+		m.after = func() {
+			if died != nil {
+				died()
+			}
+			s.look(g)
+		}
 		haunted.Go(func() { m.haunt(ctx) })
 	}
 	activated := make(chan struct{})

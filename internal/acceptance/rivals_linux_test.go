@@ -5,9 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -40,7 +38,8 @@ func TestRivals(t *testing.T) {
 	needtool.Need(t, "mpg123", "lame", "mosquitto", "curl")
 	w := newRivalWorld(t, atLeast(t, "GATECAST_RIVALS", 6))
 	w.live()
-	w.waitSettled()
+	// After a long cut a device tries again after a minute at most.
+	waitSettled(t, w.own, len(w.at), 100*time.Second)
 	rows := map[*contender]rivalRow{}
 	for _, c := range w.all {
 		r := judge(w.sounded(c), c.told(), len(w.at))
@@ -235,25 +234,6 @@ func (w *rivalWorld) live() {
 		<-time.After(time.Until(e.at))
 		e.do()
 	}
-}
-
-var settled = regexp.MustCompile(`(?:已播|部分播|未播|存疑) (\d+)`)
-
-// waitSettled waits until Gatecast's office has a verdict on every play. After
-// a long cut a device tries again after a minute at most.
-func (w *rivalWorld) waitSettled() {
-	w.t.Helper()
-	eventually(w.t, 100*time.Second, func() string {
-		page, n := text(w.own.get("/")), 0
-		for _, m := range settled.FindAllStringSubmatch(page, 4) {
-			k, _ := strconv.Atoi(m[1]) // digits
-			n += k
-		}
-		if n < len(w.at) {
-			return fmt.Sprintf("%d of %d slots are settled: %s", n, len(w.at), page)
-		}
-		return ""
-	})
 }
 
 // cut takes everybody's power at one instant.

@@ -12,7 +12,14 @@ import (
 // skipped, or fails when CI is set.
 func Mounted(t testing.TB, o Options) (*Disk, string) {
 	t.Helper()
-	d, dir := New(o), t.TempDir()
+	dir := t.TempDir()
+	return MountedAt(t, o, dir), dir
+}
+
+// MountedAt is Mounted at the empty folder dir.
+func MountedAt(t testing.TB, o Options, dir string) *Disk {
+	t.Helper()
+	d := New(o)
 	if err := d.Mount(dir); err != nil {
 		needtool.Missing(t, fmt.Sprintf("FUSE (%v)", err))
 	}
@@ -21,5 +28,5 @@ func Mounted(t testing.TB, o Options) (*Disk, string) {
 			t.Error(err)
 		}
 	})
-	return d, dir
+	return d
 }
