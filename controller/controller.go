@@ -132,6 +132,7 @@ func (c *Controller) openPlanning() error {
 		Registry: c.Store, Content: c.Store, Ledger: c.Store, Documents: c.Store, Sealer: c.Trust,
 		Offer:   func(_ context.Context, ids []wire.DeviceID) { c.link.OfferAll(ids) },
 		OnEvent: c.publish, Logger: c.part("planner"), Ceilings: ceilings, Demo: c.o.Demo, Calendar: c.calendar,
+		StaleAfter: c.o.Config.Devices.StaleAfter, DefaultClip: c.o.Config.Devices.DefaultClip,
 	})
 	if err != nil {
 		return err

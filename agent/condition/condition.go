@@ -26,6 +26,7 @@ const (
 	NoPlan          Code = "no_plan"          // no plan was ever accepted
 	PlanEnding      Code = "plan_ending"      // fewer than seven days of plan left
 	PlanOver        Code = "plan_over"        // past the horizon, or expired: silent
+	PlanStale       Code = "plan_stale"       // the controller has not been heard for longer than the plan allows
 	PlanRefused     Code = "plan_refused"     // the last plan offered was refused; the one before goes on
 	ClipMissing     Code = "clip_missing"     // a clip of the plan is not on the device
 	ClipCorrupt     Code = "clip_corrupt"     // a clip on the card did not match its hash
@@ -63,6 +64,7 @@ var traits = map[Code]trait{
 	NoPlan:          {Warn, 10 * time.Second},
 	PlanEnding:      {Warn, 0},
 	PlanOver:        {Bad, 0},
+	PlanStale:       {Warn, 0},
 	PlanRefused:     {Bad, 0},
 	ClipMissing:     {Warn, 30 * time.Second},
 	ClipCorrupt:     {Warn, 0},

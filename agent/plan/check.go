@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"gatecast/internal/wire"
@@ -38,6 +39,9 @@ func check(p *wire.Plan, m *wire.Manifest) error {
 		if !allowed[sha] {
 			return fmt.Errorf("%w: %q", ErrClip, sha)
 		}
+	}
+	if p.StaleS < 0 || p.Default != "" && !slices.Contains(p.Clips, p.Default) {
+		return fmt.Errorf("%w: stale after %d s, with clip %q", ErrShape, p.StaleS, p.Default)
 	}
 	return checkSlots(p)
 }

@@ -11,9 +11,13 @@ import (
 // entry is one play of the agenda.
 type entry struct {
 	wire.Play
-	plan uint64
-	end  time.Time // of the slot: no play starts then or later
+	plan    uint64
+	end     time.Time // of the slot: no play starts then or later
+	planned string    // clip of the plan; Clip is another one while the plan is stale
 }
+
+// standIn reports whether p sounds the default clip of a stale plan.
+func (p *entry) standIn() bool { return p.Clip != p.planned }
 
 // latest returns the last instant at which the play may still start.
 func (p *entry) latest() time.Time {
@@ -28,9 +32,10 @@ func (p *entry) latest() time.Time {
 // a busy device stays at some hundred entries.
 const agendaSpan = 25 * time.Hour
 
-// expand returns the plays of p that start in [from, to), by start. A slot
-// that does not expand was refused with its plan; it is passed over.
-func expand(p *wire.Plan, from, to time.Time) []entry {
+// expand returns the plays of p that start in [from, to), by start, with the
+// default clip for each if the plan is stale and has one. A slot that does not
+// expand was refused with its plan; it is passed over.
+func expand(p *wire.Plan, from, to time.Time, stale bool) []entry {
 	var plays []entry
 	for _, s := range p.Slots {
 		if s.EndS < from.Unix() || s.StartS > to.Unix() || s.StartS >= p.HorizonS && p.HorizonS > 0 {
@@ -44,7 +49,11 @@ func expand(p *wire.Plan, from, to time.Time) []entry {
 			if play.At.Before(from) || !play.At.Before(to) {
 				continue
 			}
-			plays = append(plays, entry{Play: play, plan: p.Version, end: time.Unix(s.EndS, 0).UTC()})
+			e := entry{Play: play, plan: p.Version, end: time.Unix(s.EndS, 0).UTC(), planned: play.Clip}
+			if stale && p.Default != "" {
+				e.Clip = p.Default
+			}
+			plays = append(plays, e)
 		}
 	}
 	slices.SortStableFunc(plays, func(a, b entry) int {

@@ -21,6 +21,7 @@ type state struct {
 	manifest  *wire.Manifest
 	planSince time.Time // when it was taken; zero for the one found at start
 	agenda    []entry
+	stale     bool      // agenda is that of a stale plan
 	from, to  time.Time // what the agenda spans
 
 	trustedSince time.Time               // wall; zero while nothing is trusted
@@ -62,6 +63,10 @@ func (e *Engine) step() time.Duration {
 		return time.Second
 	}
 	e.o.Conditions.Clear(condition.NoPlan)
+	if e.freshen(now) {
+		e.s.last = now
+		return 0
+	}
 	e.tellPlan(now)
 	e.span(now)
 	more := e.settle(now)
@@ -81,7 +86,9 @@ func (e *Engine) trust(now walltime.Stamp) {
 		e.s.bootWall = now.Wall.Add(-now.Mono)
 		e.s.runWall = now.Wall.Add(e.s.started - now.Mono)
 		if e.s.known.IsZero() {
-			e.s.known = now.Wall // an empty journal, or one that lost its past
+			// An empty journal, or one that lost its past. What was due since
+			// this run began is told: nobody knew the time, but it was here.
+			e.s.known = e.s.runWall
 		}
 	}
 	if e.s.last.Wall.IsZero() {
@@ -126,6 +133,35 @@ func (e *Engine) dropReplanned(now walltime.Stamp) {
 	}
 }
 
+// stale reports whether the controller has not been heard for as long as the
+// plan allows. A plan is a word of the controller, too.
+func (e *Engine) stale(now walltime.Stamp) bool {
+	p := e.s.plan
+	heard := latest(e.o.Clock.Contact(), wire.FromUS(p.IssuedUS))
+	return p.StaleS > 0 && now.Wall.Sub(heard) >= time.Duration(p.StaleS)*time.Second
+}
+
+// freshen takes notice that the plan has gone stale, or that the controller
+// was heard again, after everything that was due before is settled. It reports
+// whether it left work. What has begun finishes.
+func (e *Engine) freshen(now walltime.Stamp) (more bool) {
+	stale := e.stale(now)
+	if stale == e.s.stale {
+		return false
+	}
+	if e.s.agenda != nil {
+		e.span(now)
+		if e.settle(now) {
+			return true
+		}
+	}
+	e.s.stale = stale
+	e.s.agenda, e.s.to = nil, time.Time{}
+	e.log.Warn("plan's freshness changed", "stale", stale, "last_contact", e.o.Clock.Contact())
+	e.dropReplanned(now)
+	return false
+}
+
 // tellPlan raises what people should know of the plan's end. Missing clips
 // are told by whoever fetches them.
 func (e *Engine) tellPlan(now walltime.Stamp) {
@@ -133,6 +169,11 @@ func (e *Engine) tellPlan(now walltime.Stamp) {
 	over := left <= 0 || e.expired(now.Wall)
 	toggle(e.o.Conditions, condition.PlanOver, over, e.s.plan.Point)
 	toggle(e.o.Conditions, condition.PlanEnding, !over && left < 7*24*time.Hour, e.s.plan.Point)
+	title := ""
+	if c, ok := e.s.manifest.Clip(e.s.plan.Default); ok {
+		title = c.Title
+	}
+	toggle(e.o.Conditions, condition.PlanStale, e.s.stale, title)
 }
 
 func toggle(c Conditions, code condition.Code, on bool, detail string) {
@@ -163,7 +204,7 @@ func (e *Engine) span(now walltime.Stamp) {
 		owed = latest(owed, earliest(e.s.last.Wall, now.Wall).Add(-maxGrace))
 	}
 	e.s.from, e.s.to = earliest(owed, now.Wall), now.Wall.Add(agendaSpan)
-	e.s.agenda = expand(e.s.plan, owed, e.s.to)
+	e.s.agenda = expand(e.s.plan, owed, e.s.to, e.s.stale)
 	if e.s.agenda == nil {
 		e.s.agenda = []entry{}
 	}
@@ -349,7 +390,7 @@ func (e *Engine) why(p *entry) refusal {
 	case p.At.Before(e.s.bootWall):
 		return refusal{wire.ReasonPower, "the device was without power"}
 	case p.At.Before(e.s.runWall):
-		return refusal{wire.ReasonOther, "the agent was not running"}
+		return refusal{wire.ReasonExit, "the agent was not running"}
 	case p.At.Before(e.s.trustedSince):
 		return refusal{wire.ReasonClock, "time was not trusted yet"}
 	}
@@ -360,7 +401,7 @@ func (e *Engine) why(p *entry) refusal {
 // the outcome the play stays open, with its reason.
 func (e *Engine) skip(now walltime.Stamp, p *entry, r refusal) {
 	out := wire.Outcome{
-		Play: p.ID, Slot: p.Slot, Plan: p.plan, Clip: p.Clip, PlannedUS: wire.US(p.At),
+		Play: p.ID, Slot: p.Slot, Plan: p.plan, Clip: p.planned, PlannedUS: wire.US(p.At),
 		Result: wire.PlaySkipped, Reason: r.reason, Detail: r.detail,
 	}
 	if _, err := e.o.Journal.Append(wire.RecordOutcome, now, out); err != nil {

@@ -193,7 +193,7 @@ func (e *Engine) play(ctx context.Context, perf *performance, sound *clip, c wir
 	mark := e.arm(p.ID)
 	defer mark.close()
 	seq, err := e.o.Journal.Append(wire.RecordIntent, e.o.Clock.Now(), wire.Intent{
-		Play: p.ID, Slot: p.Slot, Plan: p.plan, Clip: p.Clip, PlannedUS: wire.US(p.At),
+		Play: p.ID, Slot: p.Slot, Plan: p.plan, Clip: p.Clip, PlannedUS: wire.US(p.At), Default: p.standIn(),
 	})
 	if err != nil {
 		res.err, res.journal = err, true
@@ -234,7 +234,7 @@ func (e *Engine) conclude(res *result, seq wire.Seq, s sounded) {
 	res.report = s.report
 	out := wire.Outcome{
 		Play: p.ID, Slot: p.Slot, Plan: p.plan, Clip: p.Clip, PlannedUS: wire.US(p.At), IntentSeq: seq,
-		Demo: s.report.Sink == output.File,
+		Demo: s.report.Sink == output.File, Default: p.standIn(),
 	}
 	judge(&out, s)
 	if !s.report.StartedAt.IsZero() {

@@ -15,6 +15,11 @@
 // Late plays never come in a burst: of one slot only the newest is made up,
 // and only if it ends before the next one starts.
 //
+// A plan goes stale when the controller has not been heard for as long as the
+// plan says. Then its default clip sounds in place of every other, and intent
+// and outcome say so; a plan that names none is played on. A condition tells
+// people of both.
+//
 // The engine writes boot, intent, outcome, clock and stop records; plan
 // records are written by whoever accepts plans. It knows nothing of the
 // network and goes on without it.
@@ -44,6 +49,9 @@ type Clock interface {
 	// Wall is the inverse of At.
 	Wall(mono time.Time) time.Time
 	Steps() <-chan walltime.Step
+	// Contact returns the newest instant that the controller signed; zero for
+	// none.
+	Contact() time.Time
 }
 
 // Journal takes the records; *journal.Journal is one.

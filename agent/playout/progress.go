@@ -33,6 +33,11 @@ import (
 //	28  4  CRC32C of bytes 0–27
 const progressSize = 32
 
+// sinkLag is by how much a sink may be behind what it has taken and behind its
+// instant: half a second is the buffer of aplay, and more than a sound server
+// needs. So much less is claimed, for what is claimed must have sounded.
+const sinkLag = 500 * time.Millisecond
+
 // armed is the progress of a play of which the sink took nothing yet.
 const armed = math.MaxUint32 * time.Millisecond
 
@@ -158,7 +163,7 @@ func (m *marker) follow(ctx context.Context, start time.Time, lead, clip time.Du
 		if frames == 0 {
 			continue
 		}
-		sounded := max(0, min(time.Since(start), audio.Frames(frames).Duration(src.Format().Rate))-lead)
+		sounded := max(0, min(time.Since(start), audio.Frames(frames).Duration(src.Format().Rate))-lead-sinkLag)
 		if !m.write(min(sounded, clip)) {
 			return
 		}

@@ -12,9 +12,6 @@ type orphan struct {
 	intent wire.Intent
 	seq    wire.Seq
 	bootID string
-	fromUS int64 // it did not sound before; the intent may be late
-	known  int64 // newest trusted time in the same run, µs
-	over   bool  // its run has ended
 }
 
 // history is what the journal tells about the runs before.
@@ -23,10 +20,83 @@ type history struct {
 	orphans  map[wire.PlayID]*orphan
 	order    []wire.PlayID // of orphans
 	starts   []time.Time   // of the newest intents
-	sinceUS  int64         // trusted time from which on nothing is missing here
-	lastUS   int64         // newest trusted time
+	firsts   []moment      // of each boot since which nothing is missing here
+	boots    map[string]*boot
+	lastUS   int64 // newest trusted time
 	last     wire.RecordKind
 	lastBoot string
+}
+
+// moment is when a record was written.
+type moment struct {
+	boot   string
+	monoUS int64
+}
+
+// boot is what is known of the time in one boot of the machine.
+type boot struct {
+	anchor wire.Anchor // the zero value while no record of it was trusted
+	lastUS int64       // since the boot, of its newest record
+}
+
+func newHistory(done map[wire.PlayID]int64) *history {
+	return &history{done: done, orphans: make(map[wire.PlayID]*orphan), boots: make(map[string]*boot)}
+}
+
+// time takes notice of when r was written. What was written before there was
+// trust is timed by what came after it in the same boot.
+func (h *history) time(r wire.Record) {
+	if r.Kind == wire.RecordGap {
+		h.firsts = nil
+	}
+	if r.BootID == "" {
+		return // of a version that did not name it
+	}
+	b := h.boots[r.BootID]
+	if b == nil {
+		b = &boot{}
+		h.boots[r.BootID] = b
+	}
+	b.lastUS = max(b.lastUS, r.MonoUS)
+	if a, ok := wire.AnchorOf(r); ok && a.Better(b.anchor) {
+		b.anchor = a
+	}
+	if r.Level > wire.T0 {
+		h.lastUS = max(h.lastUS, r.AtUS)
+	}
+	if n := len(h.firsts); n == 0 || h.firsts[n-1].boot != r.BootID {
+		h.firsts = append(h.firsts, moment{r.BootID, r.MonoUS})
+	}
+}
+
+// sinceUS returns the time from which on nothing is missing, 0 for none that
+// is known.
+func (h *history) sinceUS() int64 {
+	for _, m := range h.firsts {
+		if at := h.at(m); at != 0 {
+			return at
+		}
+	}
+	return 0
+}
+
+// seenUS returns the newest time that is known, 0 for none.
+func (h *history) seenUS() int64 {
+	last := h.lastUS
+	for id, b := range h.boots {
+		last = max(last, h.at(moment{id, b.lastUS}))
+	}
+	return last
+}
+
+// at returns the time of m, 0 where its boot was never trusted.
+func (h *history) at(m moment) int64 {
+	b := h.boots[m.boot]
+	if (b.anchor == wire.Anchor{}) {
+		return 0
+	}
+	at, _, _ := b.anchor.At(m.monoUS)
+	return at
 }
 
 // maxStarts bounds the starts kept for the ceiling of plays an hour.
@@ -35,21 +105,7 @@ const maxStarts = 256
 // read takes one record. A body that does not parse is passed over: the
 // journal checks records, and a later version may write other ones.
 func (h *history) read(r wire.Record) error {
-	if r.Kind == wire.RecordGap {
-		h.sinceUS = 0
-	}
-	if r.Level > wire.T0 {
-		if h.sinceUS == 0 {
-			h.sinceUS = r.AtUS
-		}
-		h.lastUS = max(h.lastUS, r.AtUS)
-	}
-	for _, o := range h.orphans {
-		// What a later run writes says nothing of this play.
-		if o.over = o.over || r.Kind == wire.RecordBoot; !o.over && r.Level > wire.T0 {
-			o.known = max(o.known, r.AtUS)
-		}
-	}
+	h.time(r)
 	switch r.Kind {
 	case wire.RecordCheckpoint, wire.RecordDrop: // the journal's own, also behind a stop
 		return nil
@@ -63,7 +119,7 @@ func (h *history) read(r wire.Record) error {
 			if _, ok := h.orphans[b.Play]; !ok {
 				h.order = append(h.order, b.Play)
 			}
-			h.orphans[b.Play] = &orphan{intent: b, seq: r.Seq, bootID: r.BootID, fromUS: max(b.PlannedUS, r.AtUS)}
+			h.orphans[b.Play] = &orphan{intent: b, seq: r.Seq, bootID: r.BootID}
 			h.starts = append(h.starts, wire.FromUS(max(b.PlannedUS, r.AtUS)))
 			if len(h.starts) > maxStarts {
 				h.starts = h.starts[1:]
@@ -84,11 +140,11 @@ func (h *history) read(r wire.Record) error {
 func (o *orphan) outcome(bootID string, sounded, clip time.Duration) wire.Outcome {
 	i := o.intent
 	out := wire.Outcome{
-		Play: i.Play, Slot: i.Slot, Plan: i.Plan, Clip: i.Clip, PlannedUS: i.PlannedUS, IntentSeq: o.seq,
+		Play: i.Play, Slot: i.Slot, Plan: i.Plan, Clip: i.Clip, PlannedUS: i.PlannedUS, IntentSeq: o.seq, Default: i.Default,
 		Result: wire.PlayPartial, Reason: wire.ReasonPower, Detail: "power failed during the play",
 	}
 	if o.bootID == bootID {
-		out.Reason, out.Detail = wire.ReasonOther, "the agent ended during the play"
+		out.Reason, out.Detail = wire.ReasonExit, "the agent ended during the play"
 		if sounded == armed { // only a power cut can take back what the file said later
 			out.Result, out.Detail = wire.PlayFailed, "the agent ended before the play sounded"
 			return out
@@ -97,10 +153,11 @@ func (o *orphan) outcome(bootID string, sounded, clip time.Duration) wire.Outcom
 	if sounded == armed {
 		sounded = 0
 	}
-	// It sounded at least until the newest record of its run.
-	sounded = max(sounded, time.Duration(o.known-o.fromUS)*time.Microsecond, 0)
+	// Only the progress file counts: that the agent still wrote records does
+	// not prove that the sink still sounded.
 	if clip > 0 {
 		sounded = min(sounded, clip)
+		out.ClipMS = clip.Milliseconds()
 	}
 	out.SoundMS = sounded.Milliseconds()
 	return out
@@ -109,7 +166,7 @@ func (o *orphan) outcome(bootID string, sounded, clip time.Duration) wire.Outcom
 // recover reads the journal, writes the boot record, and settles what the run
 // before left open.
 func (e *Engine) recover() error {
-	h := history{done: e.s.done, orphans: make(map[wire.PlayID]*orphan)}
+	h := newHistory(e.s.done)
 	if err := e.o.Journal.Scan(h.read); err != nil {
 		return err
 	}
@@ -121,10 +178,10 @@ func (e *Engine) recover() error {
 	if p, m, ok := e.o.Plan(); ok {
 		e.s.plan, e.s.manifest = p, m
 	}
-	e.s.known = wire.FromUS(h.sinceUS) // zero: not before time is trusted
+	e.s.known = wire.FromUS(h.sinceUS()) // zero: not before time is trusted
 	boot := wire.Boot{
 		Agent: e.o.Agent, Clean: h.last == wire.RecordStop, SameBoot: h.lastBoot == now.BootID,
-		LastSeen: h.lastUS, Truncated: e.o.Journal.Truncated(),
+		LastSeen: h.seenUS(), Truncated: e.o.Journal.Truncated(),
 	}
 	if _, err := e.o.Journal.Append(wire.RecordBoot, now, boot); err != nil {
 		e.journalFault(err)

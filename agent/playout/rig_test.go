@@ -21,6 +21,7 @@ import (
 	"gatecast/agent/walltime"
 	"gatecast/audio"
 	"gatecast/audio/output"
+	"gatecast/internal/durable"
 	"gatecast/internal/wire"
 )
 
@@ -86,6 +87,8 @@ type fakeSink struct {
 	lostAt   time.Duration // the device goes after this much sound; 0 never
 	muted    bool
 	tooFast  bool
+	stall    bool          // it fills its buffer of a tenth of a second, and nothing sounds
+	lag      time.Duration // it begins so much late
 	playing  bool
 	prepared int
 }
@@ -113,7 +116,8 @@ func (s *fakeSink) Play(ctx context.Context, at time.Time, src audio.Source) (ou
 		return output.Report{End: output.Refused}, output.ErrPlaying
 	}
 	s.playing = true
-	lostAt, muted, tooFast := s.lostAt, s.muted, s.tooFast
+	lostAt, muted, tooFast, stall := s.lostAt, s.muted, s.tooFast, s.stall
+	at = at.Add(s.lag)
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
@@ -124,6 +128,14 @@ func (s *fakeSink) Play(ctx context.Context, at time.Time, src audio.Source) (ou
 	if err := sleepUntil(ctx, at); err != nil {
 		r.End = output.Cancelled
 		return r, err
+	}
+	if stall {
+		r.StartedAt, r.End = time.Now(), output.Lost
+		if err := s.swallow(src); err != nil {
+			return r, err
+		}
+		<-ctx.Done()
+		return r, ctx.Err()
 	}
 	pcm, err := audio.Collect(src)
 	if err != nil {
@@ -159,6 +171,12 @@ func (s *fakeSink) Play(ctx context.Context, at time.Time, src audio.Source) (ou
 	s.plays = append(s.plays, p)
 	s.mu.Unlock()
 	return r, err
+}
+
+// swallow fills a buffer that nothing empties: a tenth of a second.
+func (s *fakeSink) swallow(src audio.Source) error {
+	_, err := src.Read(make([]float32, src.Format().Rate/10*src.Format().Channels))
+	return err
 }
 
 func (s *fakeSink) Device() (output.Device, error) {
@@ -224,6 +242,7 @@ func (l *fakeLibrary) fail(sha string, err error) {
 type rig struct {
 	t       *testing.T
 	dir     string
+	fs      durable.FS // nil means the real disk
 	kernel  *kernelClock
 	sink    *fakeSink
 	lib     *fakeLibrary
@@ -266,10 +285,10 @@ func (r *rig) boot(off time.Duration, synced bool) {
 func (r *rig) start() {
 	r.t.Helper()
 	var err error
-	if r.clock, err = walltime.Open(r.dir, walltime.Options{BuildTime: origin.Add(-time.Hour), Kernel: r.kernel}); err != nil {
+	if r.clock, err = walltime.Open(r.dir, walltime.Options{BuildTime: origin.Add(-time.Hour), Kernel: r.kernel, FS: r.fs}); err != nil {
 		r.t.Fatal(err)
 	}
-	if r.journal, err = journal.Open(r.dir+"/journal", journal.Options{Now: r.clock.Now}); err != nil {
+	if r.journal, err = journal.Open(r.dir+"/journal", journal.Options{Now: r.clock.Now, FS: r.fs}); err != nil {
 		r.t.Fatal(err)
 	}
 	var j Journal = r.journal
@@ -278,7 +297,7 @@ func (r *rig) start() {
 	}
 	r.conds = condition.New(nil)
 	r.engine, err = New(Options{
-		Clock: r.clock, Library: r.lib, Journal: j, Sink: r.sink, Conditions: r.conds, Agent: "test", LeadIn: r.leadIn, Progress: r.dir + "/progress",
+		Clock: r.clock, Library: r.lib, Journal: j, Sink: r.sink, Conditions: r.conds, Agent: "test", LeadIn: r.leadIn, Progress: r.dir + "/progress", FS: r.fs,
 		Plan: func() (*wire.Plan, *wire.Manifest, bool) {
 			r.mu.Lock()
 			defer r.mu.Unlock()

@@ -43,6 +43,9 @@ type Devices struct {
 	MQTT  string `yaml:"mqtt_listen" doc:"Address of the embedded MQTT broker (TLS)."`
 	// Broker replaces the embedded one.
 	Broker string `yaml:"mqtt_broker" doc:"host:port of an MQTT broker of your own, as gates reach it; deploy/broker shows how to set one up.\nEmpty: the embedded one."`
+	// StaleAfter and DefaultClip go into every plan.
+	StaleAfter  time.Duration `yaml:"stale_after" doc:"A gate that has not heard from this machine for so long says so and plays only default_clip,\n24h to 9600h; 0s: it goes on with its plan."`
+	DefaultClip string        `yaml:"default_clip" doc:"Name of a clip in the library that is never out of date.\nEmpty: gates go on with their plan, and say that it is old."`
 }
 
 // Sound holds the ceilings.
@@ -69,7 +72,7 @@ func Defaults() Config {
 		Hosts:   []string{},
 		Tables:  []string{},
 		Web:     Web{Listen: ":8443", Idle: 30 * time.Minute},
-		Devices: Devices{HTTPS: ":8444", MQTT: ":8883"},
+		Devices: Devices{HTTPS: ":8444", MQTT: ":8883", StaleAfter: 14 * 24 * time.Hour},
 		Sound: Sound{
 			Zone: "Asia/Shanghai", Hours: []string{"06:00-22:00"}, MaxGainDB: 24,
 			MaxVolumePct: 80, MaxPerHour: 20, MaxClip: 3 * time.Minute,
@@ -109,6 +112,9 @@ func (c Config) Validate(file string) error {
 	}
 	if host, port, err := net.SplitHostPort(c.Devices.Broker); c.Devices.Broker != "" && (err != nil || host == "" || port == "") {
 		fail("devices.mqtt_broker", "%q is no address such as mqtt.example.cn:8883", c.Devices.Broker)
+	}
+	if s := c.Devices.StaleAfter; s != 0 && (s < 24*time.Hour || s > 9600*time.Hour || s%time.Second != 0) {
+		fail("devices.stale_after", "%s is neither 0s nor within 24h to 9600h", s)
 	}
 	if (c.Web.CertFile == "") != (c.Web.KeyFile == "") {
 		fail("web.cert_file", "cert_file and key_file go together")

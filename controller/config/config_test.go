@@ -57,6 +57,7 @@ func TestValidateNamesEachField(t *testing.T) {
 		"https":       {func(c *Config) { c.Devices.HTTPS = "" }, `devices.https_listen: "" is no address`},
 		"mqtt":        {func(c *Config) { c.Devices.MQTT = "x:y:z" }, `devices.mqtt_listen: "x:y:z"`},
 		"broker":      {func(c *Config) { c.Devices.Broker = ":8883" }, `devices.mqtt_broker: ":8883"`},
+		"stale_never": {func(c *Config) { c.Devices.StaleAfter = time.Minute }, "devices.stale_after: 1m0s"},
 		"cert_alone":  {func(c *Config) { c.Web.CertFile = "config.go" }, "cert_file and key_file go together"},
 		"cert_absent": {func(c *Config) { c.Web.CertFile, c.Web.KeyFile = "no.pem", "config.go" }, `"no.pem" cannot be read`},
 		"idle":        {func(c *Config) { c.Web.Idle = 0 }, "web.idle_logout: 0s is outside"},

@@ -70,7 +70,7 @@ type Sealer interface {
 	SealManifest(m *wire.Manifest) ([]byte, error)
 }
 
-// Options of a Planner. Every field but Calendar, Demo and HorizonDays is required.
+// Options of a Planner. Required are the fields above Calendar.
 type Options struct {
 	Registry  Registry
 	Content   Content
@@ -85,6 +85,10 @@ type Options struct {
 	Calendar    *schedules.Calendar // nil means the shipped table
 	Demo        bool                // accepts programmes marked demo
 	HorizonDays int                 // 0 means DefaultHorizonDays
+	// StaleAfter is for how long a device may go without a word of the
+	// controller before it plays only DefaultClip; in seconds, 0 means for ever.
+	StaleAfter  time.Duration
+	DefaultClip string // name or hash; empty, or not in the library: a stale plan is played on
 }
 
 // DefaultHorizonDays is how far ahead a device holds its slots.
@@ -112,6 +116,8 @@ func New(o Options) (*Planner, error) {
 		return nil, errors.New("planner options: Offer, OnEvent and Logger are required")
 	case o.HorizonDays < 0 || o.HorizonDays > 400:
 		return nil, errors.New("planner options: HorizonDays must be 0 to 400")
+	case o.StaleAfter < 0 || o.StaleAfter%time.Second != 0:
+		return nil, errors.New("planner options: StaleAfter must be whole seconds, 0 or more")
 	case len(o.Ceilings.Allowed) == 0:
 		return nil, errors.New("planner options: Ceilings allow nothing to sound")
 	}

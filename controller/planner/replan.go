@@ -147,6 +147,9 @@ func (p *Planner) compile(ctx context.Context, w *world, active []fleet.Programm
 	for _, q := range programmes {
 		demo[q.ID] = q.Demo
 	}
+	if _, ok := w.clips[p.o.DefaultClip]; !ok && p.o.DefaultClip != "" && p.o.StaleAfter > 0 {
+		p.o.Logger.Warn("the default clip is not in the library; a stale plan is played on", "clip", p.o.DefaultClip)
+	}
 	zone := p.zone(programmes)
 	today := schedules.DateOf(now, zone)
 	sum := Summary{From: now, To: midnight(today.AddDays(p.o.HorizonDays), zone)}
@@ -195,6 +198,7 @@ func (p *Planner) compile(ctx context.Context, w *world, active []fleet.Programm
 		if pp.device.ID != "" && pp.device.Awaiting == fleet.AwaitNothing {
 			pp.plan = play
 		}
+		p.addDefault(play, index, w)
 		content, err := json.Marshal(play)
 		if err != nil {
 			return nil, Summary{}, fmt.Errorf("encoding plan of %q: %w", pt.Code, err)
@@ -242,6 +246,20 @@ func addSlot(plan *wire.Plan, index map[string]int, s schedules.Slot, clips []fl
 		playlist[i] = at
 	}
 	plan.Slots = append(plan.Slots, wire.SlotFrom(s, playlist))
+}
+
+// addDefault says what the device does when it has not heard of us for long.
+// The default clip is fetched with the others, so that it is there then.
+func (p *Planner) addDefault(plan *wire.Plan, index map[string]int, w *world) {
+	plan.StaleS = int64(p.o.StaleAfter / time.Second)
+	c, ok := w.clips[p.o.DefaultClip]
+	if plan.StaleS == 0 || !ok {
+		return
+	}
+	if _, there := index[c.SHA256]; !there {
+		plan.Clips = append(plan.Clips, c.SHA256)
+	}
+	plan.Default = c.SHA256
 }
 
 // writeOwed writes the obligations of plans that start in [from, to), size

@@ -58,6 +58,7 @@ type Intent struct {
 	Plan      uint64 `json:"plan"`
 	Clip      string `json:"clip"`
 	PlannedUS int64  `json:"planned_us"`
+	Default   bool   `json:"default,omitempty"` // as Outcome.Default
 }
 
 // PlayResult says how a play went.
