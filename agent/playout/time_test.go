@@ -292,7 +292,8 @@ func dayOf(t *testing.T, events []clockEvent) string {
 			return fmt.Sprintf("%s was settled %d times", o.Play, outcomes[o.Play])
 		}
 	}
-	if n := len(r.sink.sounded()); n != sum(intents) {
+	// An intent may be without sound, where the agent ended in between.
+	if n := len(r.sink.sounded()); n > sum(intents) {
 		return fmt.Sprintf("%d plays sounded, %d intents were written", n, sum(intents))
 	}
 	for id, n := range intents {
