@@ -112,6 +112,9 @@ func fillAndFree(t *testing.T, s *Store, fill, free func()) {
 		}
 	}
 	check("while full")
+	if err := s.Trouble(); fleet.CodeOf(err) != fleet.Full {
+		t.Errorf("while full: Trouble = %v, want code full", err)
+	}
 	free()
 	for range 20 {
 		if _, err := s.AppendRecords(ctx, "d1", testLog, rawMessages(record(seq+1)), t0); err != nil {
@@ -120,6 +123,12 @@ func fillAndFree(t *testing.T, s *Store, fill, free func()) {
 		seq++
 	}
 	check("with space again")
+	if err := s.Trouble(); err != nil {
+		t.Errorf("with space again: Trouble = %v", err)
+	}
+	if err := s.AddJoinCode(ctx, fleet.JoinCode{Hash: "h", Point: 999, Issued: t0, Expires: t0}); err == nil || s.Trouble() != nil {
+		t.Errorf("a change refused for what it says: %v, Trouble = %v", err, s.Trouble())
+	}
 	if err := s.Check(ctx); err != nil {
 		t.Error(err)
 	}

@@ -243,6 +243,15 @@ func (s *Store) Ping(ctx context.Context) error {
 	return err
 }
 
+// Trouble returns why the disk did not take the last change, nil when it did.
+// A full disk is a *fleet.Error of code Full.
+func (s *Store) Trouble() error {
+	if err := s.w.trouble.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
 // Check verifies the whole database: pages, indexes, references and that the
 // daily sums equal the rows. It reads everything.
 func (s *Store) Check(ctx context.Context) error {

@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"gatecast/controller/fleet"
 )
 
 // maxGroup and maxGroupTime bound one transaction: whoever came first waits
@@ -98,6 +101,18 @@ type writer struct {
 	once   sync.Once
 	stmts  map[string]*sql.Stmt
 	held   *job // taken, and to be run alone in the next transaction
+
+	trouble atomic.Pointer[error] // why the disk took nothing last; nil while it does
+}
+
+// note keeps why the disk does not take changes, or that it does again. A
+// change that is refused for what it says is none of its business.
+func (w *writer) note(err error) {
+	if err == nil {
+		w.trouble.Store(nil)
+		return
+	}
+	w.trouble.Store(&err)
 }
 
 func newWriter(conn *sql.Conn, logger *slog.Logger) *writer {
@@ -144,6 +159,7 @@ func (w *writer) groups(j job) {
 func (w *writer) group(first job) {
 	t := &tx{conn: w.conn, stmts: w.stmts}
 	if _, err := t.exec("BEGIN IMMEDIATE"); err != nil {
+		w.note(explain(err))
 		first.done(explain(err))
 		return
 	}
@@ -162,6 +178,7 @@ func (w *writer) group(first job) {
 	}
 	if broken != nil {
 		broken = explain(broken)
+		w.note(broken)
 		if _, err := t.exec("ROLLBACK"); err != nil {
 			w.logger.Warn("rolling back", "err", err)
 		}
@@ -169,6 +186,9 @@ func (w *writer) group(first job) {
 			j.done(broken)
 		}
 		return
+	}
+	if len(good) > 0 {
+		w.note(nil)
 	}
 	for _, f := range t.onCommit {
 		f()
@@ -224,7 +244,11 @@ func (w *writer) one(t *tx, j job, good *[]job) error {
 		*good = append(*good, j)
 		return fmt.Errorf("%w (undoing: %w)", err, release)
 	}
-	j.done(explain(err))
+	err = explain(err)
+	if fleet.CodeOf(err) == fleet.Full {
+		w.note(err)
+	}
+	j.done(err)
 	return nil
 }
 

@@ -129,6 +129,15 @@ func (l *lang) condition(c wire.Condition) (title, text string) {
 	return title, text
 }
 
+// trouble is the need of an office whose own disk takes nothing.
+func (l *lang) trouble(err error) need {
+	text := l.T("need.trouble.text")
+	if fleet.CodeOf(err) == fleet.Full {
+		text = l.T("need.trouble.full")
+	}
+	return need{Tone: "bad", Icon: "i-alert", Href: "/", Title: l.T("need.trouble"), Text: text, rank: -1}
+}
+
 // needs is what the whole fleet needs, one entry a point, and one for all the
 // points that have no device yet.
 func (l *lang) needs(p *places, today map[fleet.PointID][]fleet.Obligation, now time.Time) []need {

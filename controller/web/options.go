@@ -150,6 +150,10 @@ type Options struct {
 
 	Calendar *schedules.Calendar // nil means the shipped table
 
+	// Trouble returns why nothing can be stored at present, nil when it can; a
+	// *fleet.Error has the words for it. nil means that it always can.
+	Trouble func() error
+
 	Name      string           // of the office, where the registry has no subdistrict yet
 	PublicURL string           // how phones reach the pages, e.g. https://gatecast.example.org; empty means as the office did
 	Version   string           // shown at the foot of every page
@@ -176,6 +180,9 @@ func (o *Options) validate() error {
 	}
 	if o.Calendar == nil {
 		o.Calendar = schedules.DefaultCalendar()
+	}
+	if o.Trouble == nil {
+		o.Trouble = func() error { return nil }
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -85,6 +85,10 @@ func (s *Server) overview(ctx context.Context, v *visit, r *http.Request) (frame
 		return f, err
 	}
 	view := v.L.overviewOf(p, rows[:cut], rows, v.Now)
+	if err := s.o.Trouble(); err != nil {
+		view.Needs = append([]need{v.L.trouble(err)}, view.Needs...)
+		view.Urgent++
+	}
 	view.Ops = ops
 	view.DayType = s.dayType(v.L, rows[:cut], today)
 	view.Wanting, _ = s.o.Calendar.Wanting(schedules.DateOf(v.Now, s.o.Zone))

@@ -1,9 +1,12 @@
 package web
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"testing"
+
+	"gatecast/controller/fleet"
 )
 
 func TestOverviewFiguresSum(t *testing.T) {
@@ -32,6 +35,35 @@ func TestOverviewFiguresSum(t *testing.T) {
 	d.has("[data-live=live-figures] .card-f", "合计相符：133 = ")
 	if rate := numbers[8]; !strings.HasSuffix(strings.Fields(rate)[0], "%") {
 		t.Errorf("confirmed rate %q", rate)
+	}
+}
+
+func TestOverviewSaysThatNothingCanBeStored(t *testing.T) {
+	w := newWorld(t)
+	tests := []struct {
+		name     string
+		err      error
+		zh, en   string
+		troubled bool
+	}{
+		{"full", &fleet.Error{Code: fleet.Full}, "这台电脑的磁盘已满", "This machine's disk is full", true},
+		{"broken", errors.New("input/output error"), "数据库写不进去", "The database takes no changes", true},
+		{"fine", nil, "", "", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w.serve(t, func(o *Options) { o.Trouble = func() error { return tt.err } })
+			c := w.as(t, "inspector")
+			if !tt.troubled {
+				if got := textOf(c.page("/").all("body")[0]); strings.Contains(got, "存不了数据") {
+					t.Errorf("a disk in order is complained about: %q", got)
+				}
+				return
+			}
+			c.page("/").has("li.cond:first-child", "控制端存不了数据")
+			c.page("/").has("li.cond:first-child", tt.zh)
+			c.page("/?lang=en").has("li.cond:first-child", tt.en)
+		})
 	}
 }
 
