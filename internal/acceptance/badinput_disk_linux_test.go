@@ -124,9 +124,20 @@ func TestSurvivesFullDiskAtTheOffice(t *testing.T) {
 		}
 		return s.Plays[0].Result == wire.PlayPlayed
 	})
+	eventually(t, 20*time.Second, func() string {
+		if page := text(o.get("/")); !strings.Contains(page, "这台电脑的磁盘已满。点位照常播放，记录留在设备上") {
+			return "the overview does not say so: " + page
+		}
+		return ""
+	})
+	says(t, text(o.get("/?lang=en")), "The office cannot store anything", "disk is full")
+	o.get("/?lang=zh")
 
 	free()
 	waitReported(t, o, g, 1)
+	if page := text(o.get("/")); strings.Contains(page, "存不了数据") {
+		t.Errorf("the overview goes on complaining: %s", page)
+	}
 	o.addClip("dong", wavOf(testClip(6*time.Second)))
 	g.process.stop(t, 5*time.Second)
 	books := o.books()
