@@ -42,9 +42,11 @@ const usageText = `用法 · usage: gatecast-controller [SUBCOMMAND] [--config F
   password LOGIN          设置一次性口令并打印 · set and print a one-time password
   registry example        打印名册样例 · print an example registry
   registry import FILE    导入名册（可重复） · import units, compounds, points, groups, liaisons
+  backup FILE             备份数据库、密钥和素材，可在运行中做 · back up database, keys and clips; also while running
+  restore FILE            用备份恢复，替下的数据另存 · restore a backup; what it replaces is kept aside
   version                 版本 · version
 
-password 和 registry import 须先停服务 · need the server stopped: systemctl stop gatecast-controller
+password、registry import 和 restore 须先停服务 · need the server stopped: systemctl stop gatecast-controller
 `
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -122,6 +124,10 @@ func (p *program) command(words []string) (func(context.Context) error, bool) {
 		return func(context.Context) error { _, err := io.WriteString(p.out, registryExample); return err }, true
 	case len(words) == 3 && words[0] == "registry" && words[1] == "import":
 		return func(ctx context.Context) error { return p.importRegistry(ctx, word(2)) }, true
+	case len(words) == 2 && words[0] == "backup":
+		return func(ctx context.Context) error { return p.backup(ctx, word(1)) }, true
+	case len(words) == 2 && words[0] == "restore":
+		return func(ctx context.Context) error { return p.restore(ctx, word(1)) }, true
 	}
 	return nil, false
 }

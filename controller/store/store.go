@@ -126,16 +126,8 @@ func (s *Store) open(ctx context.Context, steps []migration) (err error) {
 		return fmt.Errorf("opening database %q: %w", s.path, err)
 	}
 	s.path = abs
-	if s.lock, err = lockFile(abs + ".lock"); err != nil {
-		if errors.Is(err, errLocked) {
-			return &fleet.Error{
-				Code:   fleet.Conflict,
-				Text:   fmt.Sprintf("数据库 %s 正被另一个控制端使用，请先停止它，或换一个数据目录。", abs),
-				TextEN: fmt.Sprintf("Database %s is in use by another controller. Stop that one, or choose another data folder.", abs),
-				Err:    err,
-			}
-		}
-		return fmt.Errorf("locking database %q: %w", abs, err)
+	if s.lock, err = Lock(abs); err != nil {
+		return err
 	}
 	if err := s.migrate(ctx, steps); err != nil {
 		return err
@@ -157,6 +149,25 @@ func (s *Store) open(ctx context.Context, steps []migration) (err error) {
 	s.read.SetMaxOpenConns(s.opts.Readers)
 	s.read.SetMaxIdleConns(s.opts.Readers)
 	return s.loadDevices(ctx)
+}
+
+// Lock keeps every other process from opening the database at path until the
+// result is closed. A database that is in use yields a *fleet.Error of code
+// Conflict.
+func Lock(path string) (io.Closer, error) {
+	l, err := lockFile(path + ".lock")
+	if errors.Is(err, errLocked) {
+		return nil, &fleet.Error{
+			Code:   fleet.Conflict,
+			Text:   fmt.Sprintf("数据库 %s 正被另一个控制端使用，请先停止它，或换一个数据目录。", path),
+			TextEN: fmt.Sprintf("Database %s is in use by another controller. Stop that one, or choose another data folder.", path),
+			Err:    err,
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("locking database %q: %w", path, err)
+	}
+	return l, nil
 }
 
 // dsn names the file with the settings that every connection needs.
@@ -209,6 +220,25 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 	}
 	defer db.Close()
 	return backup(ctx, db, path)
+}
+
+// CopyFile is Backup of the database at path, which another process may have
+// open and change meanwhile. A file that is missing or not a database of ours
+// yields a *fleet.Error.
+func CopyFile(ctx context.Context, path, to string) error {
+	s := &Store{path: path}
+	have, err := s.version(ctx)
+	if err != nil {
+		return err
+	}
+	if have == 0 {
+		return &fleet.Error{
+			Code:   fleet.NotFound,
+			Text:   fmt.Sprintf("数据目录里还没有数据库 %s，没有可备份的内容。", path),
+			TextEN: fmt.Sprintf("There is no database %s yet, so there is nothing to back up.", path),
+		}
+	}
+	return s.Backup(ctx, to)
 }
 
 func backup(ctx context.Context, db *sql.DB, path string) error {
