@@ -35,6 +35,10 @@ const (
 	NoGrade Grade = ""
 )
 
+// NoteDefaultClip is the note of a slot in which the device played the default
+// clip of a stale plan. It counts as what it is: the slot sounded.
+const NoteDefaultClip = "默认素材"
+
 // Day is a local date as 2006-01-02; it sorts as text.
 type Day string
 
@@ -56,7 +60,7 @@ type Obligation struct {
 	Verdict Verdict
 	Grade   Grade
 	Reason  wire.Reason
-	Note    string    // for Exempt: the rule's text
+	Note    string    // for Exempt: the rule's text; NoteDefaultClip
 	PlaysOK int       // plays that sounded whole
 	SoundMS int64     // time known to have sounded
 	Settled time.Time // zero while Due

@@ -149,6 +149,7 @@ type Device struct {
 	LastSeq     wire.Seq
 	Older       []wire.LogState // journals before Log that it still keeps
 	TimeLevel   wire.TimeLevel
+	Time        wire.TimeState // with TimeLevel as its level
 	Output      wire.Output
 	Playing     wire.PlayID
 	Horizon     time.Time

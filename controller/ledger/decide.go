@@ -54,7 +54,9 @@ type Outage struct {
 //
 //	Due      it is too early: plays are missing, and End + Grace has not come
 //	Exempt   planned so, whatever the evidence
-//	Played   at least 80 % of the planned time sounded; grade B
+//	Played   at least 80 % of the planned time sounded; grade B. The default
+//	         clip of a stale plan counts as the share of its slot that it stood
+//	         in for, and Note says so
 //	Pending  less, and what is missing may still be reported; grade D if the
 //	         device has a plan
 //	Doubt    less, and some plays ended without provable sound, or what they
@@ -83,6 +85,9 @@ func Decide(o fleet.Obligation, outcomes []wire.Outcome, dev DeviceView, now tim
 	}
 	t := tallyOf(o, outcomes)
 	d.PlaysOK, d.SoundMS, d.Demo = t.whole, t.soundMS, t.demo
+	if t.standIns > 0 {
+		d.Note = fleet.NoteDefaultClip
+	}
 	all := o.Plays > 0 && len(t.plays) >= o.Plays
 	if !all && now.Before(o.End.Add(Grace)) {
 		return d
@@ -155,6 +160,9 @@ type tally struct {
 	cut     int // sounded in part, perhaps unknown how much
 	soundMS int64
 	demo    bool
+
+	countedMS int64 // of the planned time
+	standIns  int   // sounded, with the default clip of a stale plan
 }
 
 func tallyOf(owed fleet.Obligation, outcomes []wire.Outcome) tally {
@@ -167,6 +175,10 @@ func tallyOf(owed fleet.Obligation, outcomes []wire.Outcome) tally {
 	}
 	for _, o := range t.plays {
 		t.soundMS += o.SoundMS
+		t.countedMS += counted(owed, o)
+		if o.Default && o.SoundMS > 0 {
+			t.standIns++
+		}
 		switch o.Result {
 		case wire.PlayPlayed:
 			t.whole++
@@ -197,6 +209,16 @@ func sounded(owed fleet.Obligation, o wire.Outcome) int64 {
 	return 0
 }
 
+// counted is the part of the planned time that o, with its proved SoundMS,
+// stands for. A default clip is as long as it is: whole, it stands for the play
+// that it replaced.
+func counted(owed fleet.Obligation, o wire.Outcome) int64 {
+	if !o.Default || o.ClipMS <= 0 || owed.Plays <= 0 {
+		return o.SoundMS
+	}
+	return min(o.SoundMS, o.ClipMS) * (owed.PlannedMS / int64(owed.Plays)) / o.ClipMS
+}
+
 // strength orders what outcomes prove; results of later protocols prove nothing.
 var strength = map[wire.PlayResult]int{
 	wire.PlayPlayed: 4, wire.PlayPartial: 3, wire.PlayDoubt: 2, wire.PlayFailed: 1,
@@ -215,7 +237,7 @@ func stronger(a, b wire.Outcome) bool {
 
 func (t tally) enough(o fleet.Obligation) bool {
 	if o.PlannedMS > 0 {
-		return t.soundMS*100 >= o.PlannedMS*enoughPct
+		return t.countedMS*100 >= o.PlannedMS*enoughPct
 	}
 	return o.Plays > 0 && t.whole*100 >= o.Plays*enoughPct
 }

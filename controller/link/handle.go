@@ -167,7 +167,7 @@ func (l *Link) changed(a, b fleet.Device) {
 		l.o.OnEvent(fleet.Event{Kind: fleet.EventDevice, Point: b.Point})
 	}
 	if a.Online != b.Online || a.Session != b.Session || a.PlanVersion != b.PlanVersion || a.PlanHash != b.PlanHash ||
-		a.Playing != b.Playing || a.TimeLevel != b.TimeLevel || a.Output != b.Output ||
+		a.Playing != b.Playing || a.TimeLevel != b.TimeLevel || a.Time.ComparedUS != b.Time.ComparedUS || a.Output != b.Output ||
 		!slices.Equal(a.ClipsMiss, b.ClipsMiss) || !slices.Equal(a.ClipsReady, b.ClipsReady) || !slices.Equal(a.Conditions, b.Conditions) {
 		l.o.OnEvent(fleet.Event{Kind: fleet.EventDevice, Point: b.Point})
 	}

@@ -6,10 +6,11 @@ import (
 	"gatecast/controller/fleet"
 )
 
-// silent is how long a device that said it is connected may say nothing: three
-// state intervals with their jitter, and some time on the way.
+// silent is how long a device that said it is connected may say nothing: two
+// state intervals with their jitter, and some time on the way. It is called
+// offline when the second heartbeat is missed.
 func (l *Link) silent() time.Duration {
-	return l.o.StateInterval*33/10 + min(l.o.StateInterval, 10*time.Second)
+	return l.o.StateInterval*22/10 + min(l.o.StateInterval, 10*time.Second)
 }
 
 // keepPresence takes devices that have fallen silent off the list: a will can

@@ -17,6 +17,7 @@ func (d *device) setSaid(st wire.State) {
 	d.PlanVersion, d.PlanHash = st.PlanVersion, st.PlanSHA256
 	d.ClipsReady, d.ClipsMiss = st.ClipsReady, st.ClipsMissing
 	d.Log, d.AckedSeq, d.LastSeq, d.Older = st.Log, st.AckedSeq, st.LastSeq, st.Older
+	d.Time = st.Time
 	d.TimeLevel, d.Output, d.Playing = st.Time.Level, st.Output, st.Playing
 	d.Conditions = st.Conditions
 	d.Horizon = time.Time{}

@@ -84,7 +84,7 @@ func families() map[string][]string {
 		"role.":          {string(fleet.Admin), string(fleet.Clerk), string(fleet.Supervisor)},
 		"weekday.":       {"mon", "tue", "wed", "thu", "fri", "sat", "sun"},
 		"points.state.":  pointStates,
-		"device.row.":    {"plan", "hash", "clips", "horizon", "time", "unacked"},
+		"device.row.":    {"plan", "hash", "clips", "horizon", "time", "drift", "unacked"},
 		"device.time.t":  {"0", "1", "2"},
 		"result.":        {"played", "partial", "failed", "skipped", "doubt", "other"},
 		"record.":        {"boot", "intent", "outcome", "plan", "clock", "gap", "stop", "other"},

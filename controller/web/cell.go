@@ -65,13 +65,35 @@ func (l *lang) outcome(o fleet.Obligation) string {
 	if o.PlaysOK > 0 || o.Verdict == fleet.Played || o.Verdict == fleet.Partial {
 		parts = append(parts, l.T("cell.plays", o.PlaysOK, o.Plays))
 	}
-	if o.Reason != "" {
-		parts = append(parts, l.reason(o.Reason))
+	if why := l.why(o); why != "" {
+		parts = append(parts, why)
 	}
 	if o.Grade != fleet.NoGrade {
 		parts = append(parts, l.T("grade."+string(o.Grade)))
 	}
 	return strings.Join(parts, l.T("comma"))
+}
+
+// why is what people should know of how a slot was settled: the rule that
+// silenced it, the reason why it did not sound as owed, or what else did.
+func (l *lang) why(o fleet.Obligation) string {
+	switch {
+	case o.Verdict == fleet.Exempt && o.Note != "":
+		return o.Note
+	case o.Note != "" && o.Reason != "":
+		return l.reason(o.Reason) + l.T("comma") + l.note(o.Note)
+	case o.Note != "":
+		return l.note(o.Note)
+	}
+	return l.reason(o.Reason)
+}
+
+// note translates the notes that are ours; a rule's text is the office's own.
+func (l *lang) note(text string) string {
+	if text == fleet.NoteDefaultClip {
+		return l.T("note.default_clip")
+	}
+	return text
 }
 
 // sounding is the number of the play a device is at: what it says it plays

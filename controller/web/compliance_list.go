@@ -57,11 +57,8 @@ func (l *lang) obligationRow(p *places, o fleet.Obligation, v *visit) obligation
 	row := obligationRow{
 		Point: p.point[o.Point].Name, PointHref: pointPath(o.Point), Unit: p.unit[o.Unit].Name,
 		Day: l.T("day.name", l.Date(day), l.Weekday(day)), Name: o.Name, Href: c.Href, V: c.V, Verdict: l.T("verdict." + c.V),
-		Why: l.reason(o.Reason), Grade: o.Grade, Plays: fmt.Sprintf("%d/%d", o.PlaysOK, o.Plays), Demo: o.Demo,
+		Why: l.why(o), Grade: o.Grade, Plays: fmt.Sprintf("%d/%d", o.PlaysOK, o.Plays), Demo: o.Demo,
 		Seen: l.Stamp(d.LastSeen, v.Now),
-	}
-	if o.Verdict == fleet.Exempt && o.Note != "" {
-		row.Why = o.Note
 	}
 	return row
 }

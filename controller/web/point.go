@@ -222,13 +222,7 @@ func (l *lang) slotRow(o fleet.Obligation, d fleet.Device, now time.Time) slotRo
 		Name: o.Name, Window: l.Clock(o.Start) + "–" + l.Clock(o.End), Href: c.Href,
 		V: c.V, Verdict: l.T("verdict." + c.V), Grade: o.Grade, Demo: o.Demo,
 		Plays: fmt.Sprintf("%d/%d", sounding(o, d), o.Plays),
-		Sound: l.T("sound.of", o.SoundMS/1000, o.PlannedMS/1000),
-	}
-	switch {
-	case o.Verdict == fleet.Exempt && o.Note != "":
-		row.Why = o.Note
-	case o.Reason != "":
-		row.Why = l.reason(o.Reason)
+		Sound: l.T("sound.of", o.SoundMS/1000, o.PlannedMS/1000), Why: l.why(o),
 	}
 	return row
 }
@@ -258,7 +252,9 @@ func (l *lang) deviceView(d fleet.Device, now time.Time) *deviceView {
 	add("hash", hashOr(l, d.WantHash), hashOr(l, d.PlanHash), d.PlanHash == d.WantHash)
 	add("clips", l.T("device.clips", v.Plan.ClipsWanted), l.T("device.clips_ready", v.Plan.ClipsReady), len(d.ClipsMiss) == 0)
 	add("horizon", l.T("none"), l.Date(d.Horizon), d.Horizon.Sub(now) > 7*24*time.Hour || d.WantVersion == 0)
-	add("time", l.T("device.time.want"), l.T(fmt.Sprintf("device.time.t%d", min(max(int(d.TimeLevel), 0), 2))), d.TimeLevel >= wire.T1)
+	add("time", l.T("device.time.want"), l.timeTrust(d.Time), d.TimeLevel >= wire.T1)
+	drift, ok := l.drift(d.Time)
+	add("drift", l.T("drift.want", wire.DriftPPM), drift, ok)
 	add("unacked", l.T("device.records", 0), l.T("device.records", unacked(d)), unacked(d) == 0)
 	return v
 }

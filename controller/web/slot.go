@@ -88,7 +88,7 @@ func (s *Server) slot(ctx context.Context, v *visit, r *http.Request) (frame, er
 	view := &slotView{
 		Point: pt.Name, PointHref: pointPath(id), Code: pt.Code, Title: o.Name, Day: v.L.Date(v.L.Day(o.Day)), Window: row.Window,
 		V: row.V, Verdict: row.Verdict, Grade: o.Grade, Plays: row.Plays, Sound: row.Sound, Demo: o.Demo,
-		Why: v.L.reason(o.Reason), Note: o.Note, Programme: v.L.T("slot.programme", o.Programme, o.Version),
+		Why: v.L.reason(o.Reason), Note: v.L.note(o.Note), Programme: v.L.T("slot.programme", o.Programme, o.Version),
 		Settled: v.L.Stamp(o.Settled, v.Now), Revisions: o.Revisions, Device: string(o.Device),
 	}
 	view.DayType = s.dayWord(v.L, o.DayType, o.Day)
