@@ -96,6 +96,8 @@ func TestTakenPort(t *testing.T) {
 // leaves it alone.
 func TestSecondDemo(t *testing.T) {
 	t.Parallel()
+	demos.Lock()
+	defer demos.Unlock()
 	dir := filepath.Join(t.TempDir(), "demo")
 	log := &logbook{}
 	showLogs(t, map[string]*logbook{"demo": log})

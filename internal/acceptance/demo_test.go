@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -11,10 +12,16 @@ import (
 	"gatecast/internal/soundcheck"
 )
 
+// demos has the demos of this package take their ports one after the other:
+// each looks for free ones first and binds them a moment later.
+var demos sync.Mutex
+
 // The newcomer's one command: three slots, settled as played, each with its
 // WAV where there is no sound output; and a second run with the same data.
 func TestDemoOnce(t *testing.T) {
 	t.Parallel()
+	demos.Lock()
+	defer demos.Unlock()
 	dir := filepath.Join(t.TempDir(), "demo")
 	for range 2 {
 		out := run(t, "gatecast", "demo", "--data", dir, "--once", "--json")
@@ -58,6 +65,8 @@ func TestDemoOnce(t *testing.T) {
 // Ctrl-C ends office and agents cleanly, within seconds.
 func TestDemoStopsOnInterrupt(t *testing.T) {
 	t.Parallel()
+	demos.Lock()
+	defer demos.Unlock()
 	dir := filepath.Join(t.TempDir(), "demo")
 	log := &logbook{}
 	showLogs(t, map[string]*logbook{"demo": log})

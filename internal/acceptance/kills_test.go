@@ -187,11 +187,13 @@ func (s *storm) bearGates(n int) {
 	s.o.process.kill()
 	ctx, stop := context.WithCancel(t.Context())
 	office := s.mortal(s.home(), "controller at enrolment", s.o.log, 300*time.Millisecond, 900*time.Millisecond, 60, filepath.Join(bin, "gatecast-controller"), "--config", s.o.config)
+	office.growing = true
 	var haunted, joining sync.WaitGroup
 	haunted.Go(func() { office.haunt(ctx) })
 	for i, g := range s.gates {
 		join := s.mortal(g.dir, fmt.Sprint("join ", i+1), g.log, 60*time.Millisecond, 2*time.Second, 40,
 			append([]string{g.program[0], "join", "--data", g.dir}, strings.Fields(lines[i])...)...)
+		join.growing = true
 		joining.Go(func() {
 			for tries := 0; ; tries++ {
 				if ended, status := join.once(ctx); ended && status == 0 {

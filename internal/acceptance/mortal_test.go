@@ -50,6 +50,9 @@ type mortal struct {
 	dice  *rand.Rand
 	life  func(*rand.Rand) time.Duration
 	after func() // called while the program is dead; may be nil
+	// growing lives get longer with every kill, so that a program which has
+	// something to finish gets there on a slow machine too.
+	growing bool
 
 	mu    sync.Mutex
 	kills int
@@ -64,6 +67,9 @@ func newMortal(t *testing.T, seed uint64, name string, log *logbook, life func(*
 // whether the program ended by itself before that, and with which status.
 func (m *mortal) once(ctx context.Context) (ended bool, status int) {
 	life := m.life(m.dice)
+	if m.growing {
+		life += life * time.Duration(m.killed()) / 8
+	}
 	p := startProgram(m.t, m.log, m.line...)
 	timer := time.NewTimer(life)
 	defer timer.Stop()
