@@ -279,9 +279,9 @@ func TestSilentDeviceGoesOffline(t *testing.T) {
 	g.hello(wire.State{})
 	w.eventually("device is online", func() bool { return w.device(g).Online })
 	now := time.Now()
-	w.link.sweep(now.Add(3 * w.link.o.StateInterval))
+	w.link.sweep(now.Add(2 * w.link.o.StateInterval))
 	if !w.device(g).Online {
-		t.Error("offline after three intervals less their jitter")
+		t.Error("offline after two intervals less their jitter")
 	}
 	w.link.mu.Lock()
 	w.link.upSince = now.Add(3 * w.link.o.StateInterval)
@@ -290,7 +290,7 @@ func TestSilentDeviceGoesOffline(t *testing.T) {
 	if !w.device(g).Online {
 		t.Error("offline for a silence while the controller could not hear")
 	}
-	w.link.sweep(now.Add(7 * w.link.o.StateInterval))
+	w.link.sweep(now.Add(3*w.link.o.StateInterval + w.link.silent())) // the second heartbeat is missed
 	if d := w.device(g); d.Online || d.LastSeen.After(now.Add(time.Second)) {
 		t.Errorf("after a long silence: online %v, last seen %s", d.Online, d.LastSeen)
 	}
