@@ -31,6 +31,7 @@ import (
 	"gatecast/controller/ledger"
 	"gatecast/controller/link"
 	"gatecast/controller/media"
+	"gatecast/controller/notary"
 	"gatecast/controller/planner"
 	"gatecast/controller/store"
 	"gatecast/controller/trust"
@@ -72,6 +73,7 @@ type Controller struct {
 	broker  *broker.Broker // nil when the office has one of its own
 	link    *link.Link
 	ledger  *ledger.Ledger
+	notary  *notary.Notary
 	pages   *web.Server
 	webL    net.Listener
 	deviceL net.Listener
@@ -140,6 +142,14 @@ func (c *Controller) openPlanning() error {
 	c.ledger, err = ledger.New(ledger.Options{
 		Store: c.Store, Logger: c.part("ledger"), OnEvent: c.publish, OnSettled: c.o.OnSettled,
 	})
+	if err != nil {
+		return err
+	}
+	zone, err := time.LoadLocation(c.o.Config.Sound.Zone)
+	if err != nil {
+		return fmt.Errorf("sound.zone: %w", err)
+	}
+	c.notary, err = notary.New(notary.Options{Store: c.Store, Sealer: c.Trust, Zone: zone, Logger: c.part("notary")})
 	return err
 }
 
@@ -218,6 +228,7 @@ func (c *Controller) Start() error {
 		c.logger.Error("finishing an earlier planning run", "err", err) // the planner tries again
 	}
 	c.stack.Go("ledger", c.ledger.Run, c.fail)
+	c.stack.Go("notary", c.notary.Run, c.fail)
 	c.stack.Go("planner", c.Planner.Run, c.fail)
 	handler := depot.Handler(depot.Options{
 		Store: c.Store, Trust: c.Trust, Clips: c.media, MQTTAddr: c.MQTTAddr(),

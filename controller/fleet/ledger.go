@@ -137,4 +137,5 @@ const (
 	EventVerdict EventKind = "verdict" // an obligation was settled
 	EventPlan    EventKind = "plan"    // a programme was activated
 	EventClip    EventKind = "clip"
+	EventBroken  EventKind = "broken" // a journal does not hold together
 )

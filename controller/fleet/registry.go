@@ -147,6 +147,7 @@ type Device struct {
 	Log         wire.LogID
 	AckedSeq    wire.Seq
 	LastSeq     wire.Seq
+	Receipt     uint64          // number of the newest receipt that it keeps
 	Older       []wire.LogState // journals before Log that it still keeps
 	TimeLevel   wire.TimeLevel
 	Time        wire.TimeState // with TimeLevel as its level
@@ -159,6 +160,8 @@ type Device struct {
 	WantVersion uint64
 	WantHash    string
 	Awaiting    Awaiting // why it gets no plan now
+
+	Receipts uint64 // receipts made for it
 }
 
 // Ahead reports whether the device has a plan that the controller never made,

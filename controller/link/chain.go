@@ -1,74 +1,169 @@
 package link
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"context"
 	"encoding/json"
+	"fmt"
+	"time"
 
+	"gatecast/controller/fleet"
+	"gatecast/internal/evidence"
+	"gatecast/internal/seal"
 	"gatecast/internal/wire"
 )
 
-// Broken is a record that does not follow from the one before it: the journal
-// was edited, or the device's card is failing. It is kept like any other.
-type Broken struct {
-	Device    wire.DeviceID
-	Log       wire.LogID
-	Seq       wire.Seq
-	Want, Got string // hash of the record before; what this one says it is
+// bytesOf returns a record that is committed, nil when it is not there.
+type bytesOf func(seq wire.Seq) []byte
+
+// inspector checks the records of one device as they arrive: the chain, the
+// signatures of checkpoints, and receipts that come back.
+type inspector struct {
+	device wire.DeviceID
+	trust  Trust
+	now    time.Time
+	tail   *evidence.Tail // the newest record seen of the journal that came last
+	breaks []fleet.Break
+	kept   []fleet.Receipt // of our own, as the device keeps them
 }
 
-// chain is the end of a journal as far as it was seen. The zero value knows
-// nothing, so that the first record after a start is not checked.
-type chain struct {
-	log wire.LogID
-	seq wire.Seq
-	sum [sha256.Size]byte // of the record seq
+// inspect looks at records of one log, in the order in which they came.
+// Before the first one it asks for what is committed, so that nothing goes
+// unchecked over a restart or a gap that is filled later.
+func (in *inspector) inspect(log wire.LogID, records []json.RawMessage, stored bytesOf) {
+	if in.tail.Log != log {
+		*in.tail = evidence.Tail{Log: log}
+	}
+	last := evidence.Tail{} // the record before in this batch, which may lie behind the tail
+	for i, raw := range records {
+		h, err := evidence.Head(raw)
+		if err != nil || h.Log != log {
+			last = evidence.Tail{}
+			continue // a dead letter
+		}
+		prev, known := last.Want(h.Seq)
+		if !known {
+			prev, known = in.tail.Want(h.Seq)
+		}
+		if !known {
+			if before := stored(h.Seq - 1); before != nil {
+				prev, known = evidence.Hash(before), true
+			}
+		}
+		if known && prev != h.Prev {
+			in.found(log, h.Seq, evidence.Chain, fmt.Sprintf("hash before is %s, record says %s", prev, h.Prev))
+		}
+		last = evidence.Behind(h, raw)
+		if h.Seq > in.tail.Seq {
+			*in.tail = last
+		} else if i == len(records)-1 || !follows(records[i+1], h.Seq) {
+			in.behind(log, last, stored)
+		}
+		switch h.Kind {
+		case wire.RecordCheckpoint:
+			in.checkpoint(log, h.Seq, raw)
+		case wire.RecordReceipt:
+			in.receipt(log, h.Seq, raw)
+		}
+	}
 }
 
-// follow checks each record against the one before it where that is known and
-// returns those that do not fit.
-func (c *chain) follow(d wire.DeviceID, log wire.LogID, records []json.RawMessage) []Broken {
-	var broken []Broken
-	if c.log != log {
-		*c = chain{log: log}
-	}
-	last := chain{} // the record before in this batch, which may lie behind c
-	for _, raw := range records {
-		seq, prev, ok := head(raw)
-		if !ok {
-			last = chain{}
-			continue
-		}
-		want, known := "", seq == 1
-		switch {
-		case seq == 1:
-		case last.seq > 0 && seq == last.seq+1:
-			want, known = hex.EncodeToString(last.sum[:]), true
-		case c.seq > 0 && seq == c.seq+1:
-			want, known = hex.EncodeToString(c.sum[:]), true
-		}
-		if known && prev != want {
-			broken = append(broken, Broken{Device: d, Log: log, Seq: seq, Want: want, Got: prev})
-		}
-		last = chain{seq: seq, sum: sha256.Sum256(raw)}
-		if seq > c.seq {
-			c.seq, c.sum = last.seq, last.sum
-		}
-	}
-	return broken
+// follows reports whether raw is the record behind seq.
+func follows(raw json.RawMessage, seq wire.Seq) bool {
+	h, err := evidence.Head(raw)
+	return err == nil && h.Seq == seq+1
 }
 
-// head returns what the chain needs of a record.
-func head(raw []byte) (seq wire.Seq, prev string, ok bool) {
-	if h, ok := wire.Skim(raw); ok {
-		return h.Seq, h.Prev, true
+// behind checks the record that is committed behind one that came later.
+func (in *inspector) behind(log wire.LogID, last evidence.Tail, stored bytesOf) {
+	next := stored(last.Seq + 1)
+	if next == nil {
+		return
 	}
-	var r struct {
-		Seq  wire.Seq `json:"seq"`
-		Prev string   `json:"prev"`
+	if h, err := evidence.Head(next); err == nil && h.Prev != last.Hash {
+		in.found(log, h.Seq, evidence.Chain, fmt.Sprintf("hash before is %s, record says %s", last.Hash, h.Prev))
 	}
-	if json.Unmarshal(raw, &r) != nil || r.Seq == 0 {
-		return 0, "", false
+}
+
+func (in *inspector) checkpoint(log wire.LogID, seq wire.Seq, raw []byte) {
+	signer, _, err := evidence.VerifyCheckpoint(raw)
+	switch {
+	case err != nil:
+		in.found(log, seq, evidence.Forged, err.Error())
+	case signer != in.device:
+		in.found(log, seq, evidence.Stranger, fmt.Sprintf("signed by %s", signer))
 	}
-	return r.Seq, r.Prev, true
+}
+
+// receipt takes back a receipt that this controller may have lost, and notes
+// one that the device did not agree with.
+func (in *inspector) receipt(log wire.LogID, seq wire.Seq, raw []byte) {
+	var r wire.Record
+	var body wire.ReceiptKept
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return
+	}
+	if err := json.Unmarshal(r.Body, &body); err != nil {
+		in.found(log, seq, evidence.BadReceipt, err.Error())
+		return
+	}
+	doc, err := in.trust.OpenReceipt(body.Envelope, in.device)
+	if err != nil {
+		in.found(log, seq, evidence.BadReceipt, err.Error())
+		return
+	}
+	in.kept = append(in.kept, fleet.Receipt{Receipt: doc, SHA256: seal.Hash(body.Envelope), Envelope: body.Envelope})
+	if body.Refused != "" {
+		in.found(log, seq, evidence.Disputed, fmt.Sprintf("receipt %d: %s", body.Number, body.Refused))
+	}
+}
+
+func (in *inspector) found(log wire.LogID, seq wire.Seq, code evidence.Code, detail string) {
+	in.breaks = append(in.breaks, fleet.Break{Device: in.device, Log: log, Seq: seq, Code: code, Detail: detail, Found: in.now})
+}
+
+// committed returns records of a log that are in the store.
+func (l *Link) committed(ctx context.Context, id wire.DeviceID, log wire.LogID) bytesOf {
+	return func(seq wire.Seq) []byte {
+		if seq == 0 {
+			return nil
+		}
+		raw, err := l.o.Store.RecordBytes(ctx, id, log, seq)
+		if err != nil {
+			if fleet.CodeOf(err) != fleet.NotFound {
+				l.logger.Warn("reading the record before", "device", id, "log", log, "seq", seq, "err", err)
+			}
+			return nil
+		}
+		return raw
+	}
+}
+
+// keepFound stores what an inspection found, after the records themselves.
+func (l *Link) keepFound(d fleet.Device, in *inspector) {
+	for _, r := range in.kept {
+		if r.Version <= d.Receipts && r.Version != d.Receipts {
+			continue // long known
+		}
+		if err := l.o.Store.AddReceipt(l.ctx, r); fleet.CodeOf(err) == fleet.Conflict {
+			in.found(r.Log, r.Upto, evidence.Fork, fmt.Sprintf("receipt %d", r.Version))
+		} else if err != nil {
+			l.logger.Warn("keeping receipt", "device", d.ID, "receipt", r.Version, "err", err)
+		}
+	}
+	if len(in.breaks) == 0 {
+		return
+	}
+	l.stats.broken.Add(int64(len(in.breaks)))
+	fresh, err := l.o.Store.AddBreaks(l.ctx, in.breaks)
+	if err != nil {
+		l.logger.Warn("keeping where a journal is broken", "device", d.ID, "err", err)
+	}
+	if fresh == 0 && err == nil {
+		return
+	}
+	for _, b := range in.breaks {
+		l.logger.Warn("journal does not hold together", "device", b.Device, "log", b.Log, "seq", b.Seq, "code", b.Code, "detail", b.Detail)
+		l.o.OnBroken(b)
+	}
+	l.o.OnEvent(fleet.Event{Kind: fleet.EventBroken, Point: d.Point})
 }

@@ -184,7 +184,10 @@ func (l *Link) ackIf(id wire.DeviceID, s wire.State, always bool) {
 		l.logger.Warn("reading what is committed", "device", id, "log", s.Log, "err", err)
 		return
 	}
-	if always || a.Upto != s.AckedSeq {
+	if a.Receipt, err = l.o.Store.NextReceipt(l.ctx, id, s.Receipt); err != nil {
+		l.logger.Warn("reading the next receipt", "device", id, "held", s.Receipt, "err", err)
+	}
+	if always || a.Upto != s.AckedSeq || a.Receipt != nil {
 		l.ack(id, a)
 	}
 	for _, o := range s.Older[:min(len(s.Older), maxOlder)] {
@@ -253,11 +256,8 @@ func (l *Link) records(b *box, d fleet.Device, queue []message) {
 
 func (l *Link) commit(b *box, d fleet.Device, log wire.LogID, records []json.RawMessage) {
 	l.stats.records.Add(int64(len(records)))
-	for _, broken := range b.chain.follow(b.id, log, records) {
-		l.stats.broken.Add(1)
-		l.logger.Warn("journal's chain is broken", "device", b.id, "log", log, "seq", broken.Seq, "want", broken.Want, "got", broken.Got)
-		l.o.OnBroken(broken)
-	}
+	in := inspector{device: b.id, trust: l.o.Trust, now: l.o.Now(), tail: &b.tail}
+	in.inspect(log, records, l.committed(l.ctx, b.id, log))
 	fresh, err := l.o.Store.AppendRecords(l.ctx, b.id, log, records, l.o.Now())
 	switch {
 	case fleet.CodeOf(err) == fleet.Forbidden:
@@ -278,6 +278,7 @@ func (l *Link) commit(b *box, d fleet.Device, log wire.LogID, records []json.Raw
 		l.logger.Warn("reading what is committed", "device", b.id, "log", log, "err", err)
 		return
 	}
+	l.keepFound(d, &in)
 	l.ack(b.id, a)
 	if fresh > 0 {
 		l.stats.fresh.Add(int64(fresh))

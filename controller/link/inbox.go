@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"gatecast/internal/evidence"
 	"gatecast/internal/wire"
 )
 
@@ -39,8 +40,8 @@ type box struct {
 	offered string    // hash of the plan offered last
 	offerAt time.Time
 
-	chain    chain // of the worker that has the box
-	replaced bool  // likewise: as what the device was served last
+	tail     evidence.Tail // of the worker that has the box
+	replaced bool          // likewise: as what the device was served last
 }
 
 // inbox spreads messages over workers: those of one device are handled one

@@ -2,7 +2,6 @@ package link
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"sync"
 	"testing"
@@ -137,19 +136,6 @@ func TestInboxServesManyAtOnce(t *testing.T) {
 		}
 		if most > maxWorkers || in.waiting.Load() != 0 {
 			t.Errorf("at most %d, %d waiting", most, in.waiting.Load())
-		}
-	})
-}
-
-func FuzzHead(f *testing.F) {
-	f.Add([]byte(`{"log":"00","seq":1,"prev":"","kind":"stop","body":{}}`))
-	f.Add([]byte(`{"seq":2,"prev":"aa"}`))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		var c chain
-		if seq, _, ok := head(raw); ok && seq > 0 {
-			if c.follow("d", "00", []json.RawMessage{raw}); c.seq != seq {
-				t.Errorf("chain is at %d after %d", c.seq, seq)
-			}
 		}
 	})
 }

@@ -53,6 +53,20 @@ type Journals interface {
 	AddDeadBatch(ctx context.Context, id wire.DeviceID, raw []byte, reason string, now time.Time) error
 	// AckState says what is committed of a journal.
 	AckState(ctx context.Context, id wire.DeviceID, log wire.LogID) (wire.Ack, error)
+	// RecordBytes returns the exact bytes of a record, or NotFound.
+	RecordBytes(ctx context.Context, id wire.DeviceID, log wire.LogID, seq wire.Seq) ([]byte, error)
+}
+
+// Evidence keeps what is known of how far journals can be believed.
+type Evidence interface {
+	// AddBreaks returns how many were not known.
+	AddBreaks(ctx context.Context, all []fleet.Break) (int, error)
+	// AddReceipt keeps a receipt that a device gave back; one that does not
+	// follow from the newest is Conflict.
+	AddReceipt(ctx context.Context, r fleet.Receipt) error
+	// NextReceipt returns the envelope that a device with number held should
+	// get next, nil for none.
+	NextReceipt(ctx context.Context, id wire.DeviceID, held uint64) ([]byte, error)
 }
 
 // Documents keeps sealed plans and manifests.
@@ -61,10 +75,11 @@ type Documents interface {
 	LatestDoc(ctx context.Context, d wire.DeviceID, t wire.DocType) (fleet.Doc, error)
 }
 
-// Store is the three together; one value has them all.
+// Store is the four together; one value has them all.
 type Store interface {
 	Registry
 	Journals
+	Evidence
 	Documents
 }
 
@@ -72,6 +87,8 @@ type Store interface {
 type Trust interface {
 	SealTime(d wire.DeviceID, nonce string, now time.Time) ([]byte, error)
 	SealCommand(c *wire.Command) ([]byte, error)
+	// OpenReceipt returns a receipt that this office signed for the device.
+	OpenReceipt(envelope []byte, device wire.DeviceID) (wire.Receipt, error)
 }
 
 // Options of New. Broker, TLS, Store and Trust are required.
@@ -84,7 +101,7 @@ type Options struct {
 	OnEvent   func(fleet.Event)   // told of every visible change; must not block; may be nil
 	OnRecords func()              // told after new records were committed; must not block; may be nil
 	OnReturn  func()              // told when a device that was awaited after a restore has said what it has; must not block; may be nil
-	OnBroken  func(Broken)        // told of a journal whose chain does not hold; must not block; may be nil
+	OnBroken  func(fleet.Break)   // told of a journal whose chain does not hold; must not block; may be nil
 	Kick      func(wire.DeviceID) // closes the connection of a device that may not be heard; may be nil
 
 	StateInterval time.Duration    // longest pause between two states of a healthy device; 0 means DefaultStateInterval
@@ -127,7 +144,7 @@ func (o *Options) validate() error {
 		o.OnReturn = func() {}
 	}
 	if o.OnBroken == nil {
-		o.OnBroken = func(Broken) {}
+		o.OnBroken = func(fleet.Break) {}
 	}
 	if o.Kick == nil {
 		o.Kick = func(wire.DeviceID) {}

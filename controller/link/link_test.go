@@ -10,6 +10,7 @@ import (
 
 	"gatecast/controller/fleet"
 	"gatecast/controller/store"
+	"gatecast/internal/evidence"
 	"gatecast/internal/seal"
 	"gatecast/internal/wire"
 )
@@ -185,7 +186,7 @@ func TestBrokenChainIsReportedAndKept(t *testing.T) {
 	g.ackUpto(5)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.broken) != 1 || w.broken[0].Device != g.id || w.broken[0].Seq != 4 || w.broken[0].Got != strings.Repeat("0", 64) {
+	if len(w.broken) != 1 || w.broken[0].Device != g.id || w.broken[0].Seq != 4 || w.broken[0].Code != evidence.Chain {
 		t.Errorf("broken = %+v, want record 4 alone", w.broken)
 	}
 }
@@ -461,5 +462,90 @@ func TestNewRefusesBadOptions(t *testing.T) {
 
 type sealer struct{}
 
+func (sealer) OpenReceipt([]byte, wire.DeviceID) (wire.Receipt, error) { return wire.Receipt{}, nil }
+
 func (sealer) SealTime(wire.DeviceID, string, time.Time) ([]byte, error) { return nil, nil }
 func (sealer) SealCommand(*wire.Command) ([]byte, error)                 { return nil, nil }
+
+// A break is kept with its record, told to pages, and found again by whoever
+// looks at the point.
+func TestBreakIsKept(t *testing.T) {
+	w := newTestWorld(t)
+	g := w.enrol(0)
+	g.connect()
+	g.send(wire.KindRecords, g.batch(3))
+	g.ackUpto(3)
+	g.prev = strings.Repeat("0", 64)
+	broken := g.batch(2)
+	g.send(wire.KindRecords, broken)
+	g.ackUpto(5)
+	var all []fleet.Break
+	w.eventually("the break is kept", func() bool {
+		var err error
+		if all, err = w.store.Breaks(t.Context(), g.point.ID, 0); err != nil {
+			t.Fatal(err)
+		}
+		return len(all) > 0
+	})
+	if len(all) != 1 || all[0].Device != g.id || all[0].Log != testLog || all[0].Seq != 4 || all[0].Code != evidence.Chain {
+		t.Errorf("breaks = %+v, want record 4", all)
+	}
+	if raw, err := w.store.RecordBytes(t.Context(), g.id, testLog, 4); err != nil || string(raw) != string(broken.Records[0]) {
+		t.Errorf("RecordBytes = %s, %v", raw, err)
+	}
+	w.eventually("pages are told", func() bool { return w.eventsOf(fleet.Event{Kind: fleet.EventBroken, Point: g.point.ID}) == 1 })
+}
+
+// A device that says it lacks a receipt gets the next one with an ack, one at
+// a time; one that it gives back is taken.
+func TestReceiptsGoOutAndComeBack(t *testing.T) {
+	w := newTestWorld(t)
+	g := w.enrol(0)
+	g.connect()
+	g.send(wire.KindRecords, g.batch(3))
+	g.ackUpto(3)
+	var envelopes [][]byte
+	prev := ""
+	for n := uint64(1); n <= 2; n++ {
+		doc := wire.Receipt{Header: wire.Header{Device: g.id, Version: n}, Log: testLog, Upto: wire.Seq(n), Hash: strings.Repeat("a", 64), Count: int64(n), Day: "2026-11-22", Prev: prev}
+		envelope, err := w.trust.SealReceipt(&doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		envelopes, prev = append(envelopes, envelope), seal.Hash(envelope)
+		if n == 1 { // the second one is only on the device: this office is a restored backup
+			if err := w.store.AddReceipt(t.Context(), fleet.Receipt{Receipt: doc, SHA256: prev, Envelope: envelope}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	receipt := func(s wire.State) json.RawMessage {
+		g.state(s)
+		return next[wire.Ack](g, wire.KindAck).Receipt
+	}
+	if got := receipt(wire.State{Log: testLog, AckedSeq: 3}); string(got) != string(envelopes[0]) {
+		t.Errorf("receipt for a device without one = %s", got)
+	}
+	body, err := json.Marshal(wire.ReceiptKept{Number: 2, Envelope: envelopes[1]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.seq++
+	raw, err := json.Marshal(wire.Record{Log: testLog, Seq: g.seq, Prev: g.prev, Kind: wire.RecordReceipt, BootID: "b", Body: body})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.send(wire.KindRecords, wire.Batch{Log: testLog, Records: []json.RawMessage{raw}})
+	g.ackUpto(4)
+	w.eventually("the receipt is taken back", func() bool {
+		n, _, err := w.store.ReceiptHead(t.Context(), g.id)
+		return err == nil && n == 2
+	})
+	if got := receipt(wire.State{Log: testLog, AckedSeq: 4, Receipt: 1}); string(got) != string(envelopes[1]) {
+		t.Errorf("receipt for a device with the first = %s", got)
+	}
+	g.state(wire.State{Log: testLog, AckedSeq: 3, Receipt: 2}) // wrong about the records, so that it is answered
+	if got := next[wire.Ack](g, wire.KindAck).Receipt; got != nil {
+		t.Errorf("a device with both hears %s", got)
+	}
+}

@@ -43,7 +43,7 @@ type world struct {
 
 	mu     sync.Mutex
 	events map[fleet.Event]int
-	broken []Broken
+	broken []fleet.Break
 }
 
 func newTestWorld(t testing.TB) *world {
@@ -126,7 +126,7 @@ func (w *world) startLink(o Options) {
 		defer w.mu.Unlock()
 		w.events[e]++
 	}
-	o.OnBroken = func(b Broken) {
+	o.OnBroken = func(b fleet.Break) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.broken = append(w.broken, b)

@@ -16,10 +16,11 @@ import (
 // Store.mu; a *device is replaced, never changed, so that readers may keep it.
 type device struct {
 	fleet.Device
-	row       int64
-	said      wire.State
-	unplanned bool      // got no plan since a restore
-	bindings  []binding // by time; the last one is the present one
+	row         int64
+	said        wire.State
+	receiptHash string    // of receipt number Receipts
+	unplanned   bool      // got no plan since a restore
+	bindings    []binding // by time; the last one is the present one
 }
 
 type binding struct {

@@ -18,6 +18,7 @@ func (d *device) setSaid(st wire.State) {
 	d.ClipsReady, d.ClipsMiss = st.ClipsReady, st.ClipsMissing
 	d.Log, d.AckedSeq, d.LastSeq, d.Older = st.Log, st.AckedSeq, st.LastSeq, st.Older
 	d.Time = st.Time
+	d.Receipt = st.Receipt
 	d.TimeLevel, d.Output, d.Playing = st.Time.Level, st.Output, st.Playing
 	d.Conditions = st.Conditions
 	d.Horizon = time.Time{}

@@ -148,7 +148,13 @@ func (s *Store) open(ctx context.Context, steps []migration) (err error) {
 	}
 	s.read.SetMaxOpenConns(s.opts.Readers)
 	s.read.SetMaxIdleConns(s.opts.Readers)
-	return s.loadDevices(ctx)
+	if err := s.loadDevices(ctx); err != nil {
+		return err
+	}
+	if steps[len(steps)-1].number < receiptsSince {
+		return nil // a test of migrations
+	}
+	return s.loadReceipts(ctx)
 }
 
 // Lock keeps every other process from opening the database at path until the

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"gatecast/internal/evidence"
 	"gatecast/internal/seal"
 	"gatecast/internal/wire"
 )
@@ -39,6 +40,30 @@ func (a *Authority) SealTime(device wire.DeviceID, nonce string, now time.Time) 
 		Header: wire.Header{Type: wire.DocTime, Device: device, Version: 1, IssuedUS: wire.US(now)},
 		Nonce:  nonce, NowUS: wire.US(now),
 	}, a.director)
+}
+
+// SealReceipt signs r as director. Type is set. Device, number, journal, record
+// and its hash are required. r is not changed or kept.
+func (a *Authority) SealReceipt(r *wire.Receipt) ([]byte, error) {
+	doc := *r
+	if doc.Device == "" || doc.Version == 0 || doc.Log == "" || doc.Upto == 0 || doc.Hash == "" {
+		return nil, errors.New("sealing a receipt: device, number, journal, record and hash are required")
+	}
+	a.stamp(&doc.Header, wire.DocReceipt)
+	return seal.Sign(doc, a.director)
+}
+
+// OpenReceipt returns a receipt that this controller signed for device.
+func (a *Authority) OpenReceipt(envelope []byte, device wire.DeviceID) (wire.Receipt, error) {
+	return evidence.OpenReceipt(envelope, a.DirectorKeys(), device)
+}
+
+// SealContents signs the table of contents of an export as director.
+func (a *Authority) SealContents(c *evidence.Contents) ([]byte, error) {
+	doc := *c
+	doc.Version = 1
+	a.stamp(&doc.Header, wire.DocExport)
+	return seal.Sign(doc, a.director)
 }
 
 // SealCommand signs c as director. Type is set; IssuedUS is set where it is

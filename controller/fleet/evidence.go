@@ -1,0 +1,35 @@
+package fleet
+
+import (
+	"time"
+
+	"gatecast/internal/evidence"
+	"gatecast/internal/wire"
+)
+
+// Break is a place where a device's journal does not hold together: it was
+// changed, or the card is failing. Its records are kept like any other.
+type Break struct {
+	Device wire.DeviceID
+	Log    wire.LogID
+	Seq    wire.Seq // of the record at which it shows
+	Code   evidence.Code
+	Detail string // operator's text
+	Found  time.Time
+}
+
+// Receipt is a counter-signature as the controller made it.
+type Receipt struct {
+	wire.Receipt
+	SHA256   string // hex, of Envelope
+	Envelope []byte
+}
+
+// Unsigned is a journal with records that no receipt covers yet.
+type Unsigned struct {
+	Device wire.DeviceID
+	Log    wire.LogID
+	Upto   wire.Seq // last record that is committed with everything before it
+	Hash   string   // of that record
+	Count  int64    // records held up to there
+}
