@@ -18,12 +18,11 @@ tools:
 REALTIME = /agent$$|/audio/output|/cmd/gatecast|/controller/link|/internal/guest|/internal/soundcheck|/internal/simulate|/internal/acceptance
 
 # The race detector needs cgo and a C compiler; the products do not. The
-# acceptance tests run on the programs as they are shipped; they mostly wait for
-# the clock, so more of them run beside each other than there are cores.
+# acceptance tests run on the programs as they are shipped.
 test: tools
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m $$($(GO) list ./... | grep -Ev '$(REALTIME)')
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m -p 1 -parallel 4 $$($(GO) list ./... | grep -E '$(REALTIME)' | grep -v acceptance)
-	$(GO) test -shuffle=on -timeout 15m -parallel 8 ./internal/acceptance
+	$(GO) test -shuffle=on -timeout 15m -parallel 8 ./internal/acceptance/...
 
 lint:
 	sh internal/repocheck/lint.sh
