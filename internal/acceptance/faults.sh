@@ -2,8 +2,11 @@
 # Runs every test that puts the real programs through faults (TestSurvives…)
 # and prints the outcome table, English and Chinese: faults.sh [go test flags].
 # The rows stay in bin/outcomes.jsonl; internal/acceptance/outcome says how to
-# add some.
+# add some. It takes about a quarter of an hour: more kills, a longer storm at
+# the broker and more plays without network than in the usual test run.
 set -eu
+: "${GATECAST_KILLS:=500}" "${GATECAST_BROKER_SECONDS:=30}" "${GATECAST_OUTAGE_PLAYS:=50}"
+export GATECAST_KILLS GATECAST_BROKER_SECONDS GATECAST_OUTAGE_PLAYS
 cd "$(dirname "$0")/../.."
 packages=$(git grep -l '^func TestSurvives' -- '*_test.go' | xargs -n 1 dirname | sort -u | sed 's|^|./|')
 mkdir -p bin
@@ -12,7 +15,7 @@ export GATECAST_OUTCOMES
 : >"$GATECAST_OUTCOMES"
 status=0
 # shellcheck disable=SC2086
-go test -count=1 -p 1 -timeout 60m -run '^TestSurvives' "$@" $packages || status=$?
+go test -count=1 -p 1 -parallel 4 -timeout 60m -run '^TestSurvives' "$@" $packages || status=$?
 echo
 date -u '+%d %B %Y, %H:%M UTC'
 sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | sort | uniq -c | sed 's/^ *\([0-9]*\) \(.*\)/\1 cores, \2/'
