@@ -44,20 +44,23 @@ func newBox(t *testing.T, diskMB int, programs ...string) *box {
 // sound is the file of what the card played since the last boot.
 func (b *box) sound() string { return filepath.Join(b.pc.Dir, fmt.Sprintf("boot%d.wav", b.boots)) }
 
-// boot switches the box on, with the clock at rtc, and returns when its disk
-// and its network are up.
-func (b *box) boot(rtc string, forwards ...string) {
+// boot switches the box on and returns when its disk and its network are up.
+func (b *box) boot(s guest.Setting) {
 	b.t.Helper()
 	b.boots++
+	s.Sound = b.sound()
+	began := time.Now()
 	fmt.Fprintf(b.log, "--- power on, boot %d\n", b.boots)
 	h, err := guest.Boot(b.t.Context(), guest.Options{
-		Program: "qemu-system-x86_64", Args: b.pc.Args(rtc, b.sound(), forwards...), Dir: b.pc.Dir, Nice: 5,
-		Console: func(line string) { fmt.Fprintln(b.log, line) },
+		Program: "qemu-system-x86_64", Args: b.pc.Args(s), Dir: b.pc.Dir, Nice: 5,
+		Console: func(line string) { fmt.Fprintln(b.log, time.Since(began).Round(10*time.Millisecond), line) },
 	}, 2*time.Minute)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	h.Priority(-10) // it has a sound card, which must not wait
+	if !s.Skip {
+		h.Priority(-10) // it has a sound card, which must not wait
+	}
 	b.host = h
 	b.t.Cleanup(h.Kill)
 	if out := b.shell(guest.Setup); out != "" {

@@ -158,6 +158,13 @@ func (o *office) logIn(once string) {
 	o.post("/password", url.Values{"old": {once}, "new": {"Songfeng-2026-gate"}, "again": {"Songfeng-2026-gate"}})
 }
 
+// logInAgain logs the clerk in after their session ended.
+func (o *office) logInAgain() {
+	o.t.Helper()
+	o.clerk.CloseIdleConnections() // the office has closed them long ago
+	o.post("/login", url.Values{"login": {"admin"}, "password": {"Songfeng-2026-gate"}})
+}
+
 // get returns a page; any status but 200 fails the test.
 func (o *office) get(path string) string {
 	o.t.Helper()

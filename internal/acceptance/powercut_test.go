@@ -13,6 +13,7 @@ import (
 
 	"gatecast/audio"
 	"gatecast/controller/fleet"
+	"gatecast/internal/guest"
 	"gatecast/internal/soundcheck"
 	"gatecast/internal/wire"
 )
@@ -122,7 +123,7 @@ func (c *powerCut) awaits(what string, limit time.Time) {
 func (c *powerCut) powerOn() time.Duration {
 	c.Helper()
 	began, mark := time.Now(), len(c.b.log.String())
-	c.b.boot(noClock)
+	c.b.boot(guest.Setting{RTC: noClock})
 	c.b.plug(false)
 	c.b.startAgent(slirpHost)
 	c.b.said(mark, "agent started", time.Minute)
@@ -157,7 +158,7 @@ func TestPowerCutInASlot(t *testing.T) {
 	c := &powerCut{T: t, b: newBox(t, 64, filepath.Join(bin, "gatecast-agent")), clip: testClip(8 * time.Second)}
 	c.o = newOffice(t)
 	c.o.addClip("ding", wavOf(c.clip))
-	c.b.boot(noClock)
+	c.b.boot(guest.Setting{RTC: noClock})
 	c.b.join(c.o.joinLine("SL-01-01"), slirpHost)
 	c.b.startAgent(slirpHost)
 	c.b.said(0, "from=0 to=1", time.Minute)

@@ -13,7 +13,7 @@ func bootPC(t *testing.T, p *PC, rtc string) *Host {
 	t.Helper()
 	began := time.Now()
 	h, err := Boot(t.Context(), Options{
-		Program: "qemu-system-x86_64", Args: p.Args(rtc, p.Dir+"/sound.wav"), Dir: p.Dir, Nice: 5,
+		Program: "qemu-system-x86_64", Args: p.Args(Setting{RTC: rtc, Sound: p.Dir + "/sound.wav"}), Dir: p.Dir, Nice: 5,
 		Console: func(line string) { t.Logf("[%v] %s", time.Since(began).Round(10*time.Millisecond), line) },
 	}, 2*time.Minute)
 	if err != nil {

@@ -63,25 +63,42 @@ func NewPC(t testing.TB, diskMB int, programs map[string]string) *PC {
 	return p
 }
 
-// Args returns what boots the PC: its clock starts at rtc, in QEMU's form, and
-// what its card plays goes to the WAV file sound. QEMU writes through to the
-// disk's file only what the guest flushed or its kernel wrote back; forwards
-// are further options of the network, such as
-// hostfwd=tcp:127.0.0.1:8080-:80.
-func (p *PC) Args(rtc, sound string, forwards ...string) []string {
+// Setting is how a PC is switched on.
+type Setting struct {
+	RTC   string // what its clock says, in QEMU's form: 1970-01-01T00:00:00
+	Sound string // WAV file of what its card plays
+
+	// Forwards are TCP ports of the host's loopback that lead to the same ports
+	// of the PC.
+	Forwards []string
+
+	// Skip lets the PC's time, and with it its card, count its instructions, 4
+	// ns each, and jump where it is idle: nothing in it depends on how busy the
+	// host is, and an hour of waiting takes seconds. Only who is outside seems
+	// slow to it: see Hurry.
+	Skip bool
+}
+
+// Args returns what boots the PC. QEMU writes to the disk's file only what the
+// guest flushed or its kernel wrote back.
+func (p *PC) Args(s Setting) []string {
 	net := "user,id=net0"
-	for _, f := range forwards {
-		net += "," + f
+	for _, port := range s.Forwards {
+		net += ",hostfwd=tcp:127.0.0.1:" + port + "-:" + port
 	}
-	return []string{
-		"-machine", "q35,accel=tcg", "-cpu", "max", "-m", "512", "-rtc", "base=" + rtc,
+	args := []string{
+		"-machine", "q35,accel=tcg", "-cpu", "max", "-m", "512", "-rtc", "base=" + s.RTC,
 		"-kernel", p.kernel.Image, "-initrd", p.initrd,
 		"-append", "console=ttyS0 quiet loglevel=1 panic=-1 initcall_blacklist=cmos_init",
 		"-drive", "file=" + p.Disk + ",format=raw,if=virtio,cache=writeback",
 		"-netdev", net, "-device", "virtio-net-pci,netdev=net0,id=nic0",
-		"-audiodev", "wav,id=hda,out.frequency=48000,path=" + sound,
+		"-audiodev", "wav,id=hda,out.frequency=48000,path=" + s.Sound,
 		"-device", "ich9-intel-hda", "-device", "hda-output,audiodev=hda",
 	}
+	if s.Skip {
+		args = append(args, "-icount", "shift=2,sleep=off")
+	}
+	return args
 }
 
 // Setup is the script that mounts the disk at /disk and brings the network up.

@@ -23,6 +23,7 @@ type Request struct {
 
 	Name string   `json:"name,omitempty"` // of a program that is started or stopped
 	Env  []string `json:"env,omitempty"`  // beside PATH, of a program that is run or started
+	Nice int      `json:"nice,omitempty"` // of a program that is started
 
 	// Synchronised marks the kernel as disciplined by a time service when the
 	// clock is set; otherwise it is marked as not.

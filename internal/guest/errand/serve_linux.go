@@ -177,6 +177,9 @@ func (s *server) start(r Request) error {
 	if err := p.cmd.Start(); err != nil {
 		return err
 	}
+	if r.Nice > 0 {
+		_ = unix.Setpriority(unix.PRIO_PROCESS, p.cmd.Process.Pid, r.Nice)
+	}
 	var told sync.WaitGroup
 	told.Go(func() {
 		for lines := bufio.NewScanner(out); lines.Scan(); {
