@@ -89,6 +89,7 @@ const (
 	ActUpload   Action = "upload"
 	ActActivate Action = "activate"
 	ActEnrol    Action = "enrol"
+	ActPublish  Action = "publish" // sign and seal a period, sign a correction
 	ActAdmin    Action = "admin"
 )
 
@@ -100,7 +101,7 @@ func May(role Role, what Action) bool {
 	case Clerk:
 		return what == ActRead || what == ActUpload || what == ActActivate || what == ActEnrol
 	case Supervisor:
-		return what == ActRead
+		return what == ActRead || what == ActPublish
 	}
 	return false
 }

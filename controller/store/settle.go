@@ -60,6 +60,9 @@ WHERE point_id = ? AND day = ? AND slot_id = (SELECT id FROM slots WHERE suffix 
 			int64(o.Point), day, suffix); err != nil {
 			return nil, err
 		}
+		if err := publishedTx(t, old, o, now); err != nil {
+			return nil, err
+		}
 		roll.sub(old)
 		roll.add(o)
 		changed = append(changed, o)
