@@ -1,10 +1,6 @@
 package journal
 
-import (
-	"encoding/json"
-
-	"gatecast/internal/wire"
-)
+import "gatecast/internal/wire"
 
 // bound drops segments until more bytes fit and nothing acked is older than
 // it has to be kept. The newest segment stays.
@@ -74,14 +70,10 @@ func (j *Journal) dropUnacked() (bool, error) {
 	}
 	s := c.segs[0]
 	gaps := []wire.Gap{{Log: c.id, First: c.acked + 1, Last: s.last(), Why: whyFull}}
-	if err := s.scan(j.fs, func(r wire.Record) error {
-		var g wire.Gap
-		if r.Kind == wire.RecordGap && json.Unmarshal(r.Body, &g) == nil && (g.Why != whyFull || g.Log != c.id) {
-			gaps = append(gaps, g)
+	for _, r := range j.reported {
+		if r.log == c.id && s.first <= r.seq && r.seq <= s.last() && (r.gap.Why != whyFull || r.gap.Log != c.id) {
+			gaps = append(gaps, r.gap)
 		}
-		return nil
-	}); err != nil {
-		return false, err
 	}
 	for _, g := range gaps {
 		j.log.Error("records dropped before they were delivered", "log", g.Log, "first", g.First, "last", g.Last, "why", g.Why)

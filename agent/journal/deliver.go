@@ -65,9 +65,10 @@ func (j *Journal) pendingOf(c *chain, max, maxBytes int) ([]json.RawMessage, err
 					return out, fmt.Errorf("reading journal: %w", err)
 				}
 			}
-			raw := make([]byte, p.size)
-			if _, err := f.ReadAt(raw, int64(p.off)); err != nil {
-				return out, errors.Join(fmt.Errorf("reading record %d: %w", seq, err), closeFile(f))
+			raw, err := s.load(f, i)
+			if err != nil {
+				j.lose(s, i, err)
+				continue
 			}
 			out, bytes = append(out, raw), bytes+len(raw)
 		}
@@ -162,15 +163,16 @@ func (j *Journal) Record(log wire.LogID, seq wire.Seq) (raw []byte, last wire.Se
 		if seq < s.first || seq > s.last() || s.recs[seq-s.first].size == 0 {
 			continue
 		}
-		p := s.recs[seq-s.first]
-		data, err := j.fs.ReadFile(s.path)
+		f, err := j.fs.OpenFile(s.path, os.O_RDONLY, 0)
 		if err != nil {
 			return nil, c.last, fmt.Errorf("reading record %d: %w", seq, err)
 		}
-		if int(p.off+p.size) > len(data) {
-			return nil, c.last, fmt.Errorf("reading record %d: %w", seq, io.ErrUnexpectedEOF)
+		defer f.Close()
+		if raw, err = s.load(f, int(seq-s.first)); err != nil {
+			j.lose(s, int(seq-s.first), err)
+			return nil, c.last, nil
 		}
-		return data[p.off : p.off+p.size : p.off+p.size], c.last, nil
+		return raw, c.last, nil
 	}
 	return nil, c.last, nil
 }
@@ -180,22 +182,63 @@ func (j *Journal) Record(log wire.LogID, seq wire.Seq) (raw []byte, last wire.Se
 // seen. The record and its bytes may be kept.
 func (j *Journal) Scan(see func(wire.Record) error) error {
 	j.mu.Lock()
-	var segs []segment
+	type part struct {
+		s    *segment
+		recs []place
+	}
+	var parts []part
 	for _, c := range j.logs {
 		for _, s := range c.segs {
-			segs = append(segs, *s)
+			parts = append(parts, part{s, slices.Clone(s.recs)})
 		}
 	}
 	j.mu.Unlock()
-	for i := range segs {
-		if err := segs[i].scan(j.fs, see); err != nil {
+	for _, p := range parts {
+		if err := p.s.scan(j.fs, p.recs, see, func(i int, err error) {
+			j.mu.Lock()
+			defer j.mu.Unlock()
+			j.lose(p.s, i, err)
+		}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *segment) scan(disk durable.Volume, see func(wire.Record) error) error {
+// lose notes that record i of s, which was readable before, no longer is. A
+// gap record names it, as for what is found to be damaged when the journal
+// opens.
+func (j *Journal) lose(s *segment, i int, cause error) {
+	if s.recs[i].size == 0 {
+		return
+	}
+	s.recs[i] = place{}
+	seq := s.first + wire.Seq(i)
+	g := wire.Gap{Log: s.log, First: seq, Last: seq, Why: whyCorrupt}
+	j.log.Error("record lost from the journal", "log", s.log, "seq", seq, "err", cause)
+	j.owed, j.damage = append(j.owed, g), append(j.damage, g)
+	for _, r := range j.reported { // it may have been one that told of a gap
+		if r.log == g.Log && r.seq == seq {
+			j.owed = append(j.owed, r.gap)
+		}
+	}
+}
+
+// load returns the payload of record i of s as it was written.
+func (s *segment) load(f durable.File, i int) ([]byte, error) {
+	p := s.recs[i]
+	data := make([]byte, frameSize(int(p.size)))
+	n, err := f.ReadAt(data, int64(p.off)-headSize)
+	if err != nil && !errors.Is(err, io.EOF) { // the end mark of the last record may be missing
+		return nil, err
+	}
+	fr, err := parseFrame(data[:n], 0, s.id, s.first+wire.Seq(i))
+	return fr.payload, err
+}
+
+// scan calls see with the records of s at recs, and lost with those that cannot
+// be read.
+func (s *segment) scan(disk durable.Volume, recs []place, see func(wire.Record) error, lost func(i int, err error)) error {
 	f, err := disk.OpenFile(s.path, os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // dropped since
@@ -204,17 +247,19 @@ func (s *segment) scan(disk durable.Volume, see func(wire.Record) error) error {
 		return fmt.Errorf("scanning journal: %w", err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, s.size))
-	if err != nil {
-		return fmt.Errorf("scanning journal: %w", err)
-	}
-	for i, p := range s.recs {
+	whole := segment{id: s.id, first: s.first, recs: recs}
+	for i, p := range recs {
 		if p.size == 0 {
 			continue
 		}
+		raw, err := whole.load(f, i)
 		var r wire.Record
-		if err := json.Unmarshal(data[p.off:p.off+p.size], &r); err != nil {
-			return fmt.Errorf("scanning record %d of log %s: %w", s.first+wire.Seq(i), s.log, err)
+		if err == nil {
+			err = json.Unmarshal(raw, &r)
+		}
+		if err != nil {
+			lost(i, err)
+			continue
 		}
 		if err := see(r); err != nil {
 			return err

@@ -32,14 +32,13 @@ type faultyDisk struct {
 	syncs     int
 }
 
-// realDisk is what a fault is put in front of; fresh files are opened with
-// more than O_RDWR, segments that records go into with that alone.
+// realDisk is what a fault is put in front of.
 type realDisk struct{ durable.FS }
 
 func newFaultyDisk() *faultyDisk { return &faultyDisk{realDisk: realDisk{durable.Disk}} }
 
 func (d *faultyDisk) OpenFile(path string, flag int, perm fs.FileMode) (durable.File, error) {
-	if flag != os.O_RDWR {
+	if flag&os.O_RDWR == 0 || !strings.Contains(path, ".seg") {
 		return d.realDisk.OpenFile(path, flag, perm)
 	}
 	if d.openErr != nil {

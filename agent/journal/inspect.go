@@ -35,14 +35,14 @@ func Inspect(dir string, see func(wire.Record)) (Summary, error) {
 	for i, c := range j.logs {
 		c.last = c.segs[0].first - 1
 		for k, s := range c.segs {
-			data, err := j.fs.ReadFile(s.path)
+			data, whole, err := j.readSegment(s)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue // dropped since
 			}
 			if err != nil {
 				return Summary{}, fmt.Errorf("inspecting journal %q: %w", dir, err)
 			}
-			newest := i == len(j.logs)-1 && k == len(c.segs)-1
+			newest := whole && i == len(j.logs)-1 && k == len(c.segs)-1
 			r := s.read(data, "", newest, func(_ envelope, payload []byte) {
 				sum.Records++
 				var rec wire.Record
@@ -57,9 +57,7 @@ func Inspect(dir string, see func(wire.Record)) (Summary, error) {
 			}
 		}
 	}
-	if err := j.loadAcks(); err != nil {
-		return Summary{}, fmt.Errorf("inspecting journal %q: %w", dir, err)
-	}
+	j.loadAcks()
 	if len(j.logs) > 0 {
 		c := j.current()
 		sum.Log, sum.Last, sum.Acked = c.id, c.last, c.acked

@@ -6,8 +6,10 @@
 // removed, inserted or changed unseen. Opening a journal cuts off what was
 // being written when the power went, and nothing else: after any other damage
 // everything readable is kept and still delivered, a new log begins, and its
-// first records are gap records that name what is lost. A sync that fails
-// retires the log in the same way and is never retried.
+// first records are gap records that name what is lost; of an end that cannot be
+// read they name the first number. A record that cannot be read later on is a
+// gap as well, and is never sent. A sync that fails retires the log in the same
+// way and is never retried.
 //
 // On disk: segments of <dir>/<epoch>-<log>-<first>.seg in frames with CRC32C,
 // acks.json with the positions at the last orderly stop, and lock. The ack
@@ -102,7 +104,7 @@ func (o *Options) defaults() error {
 		o.KeepAcked = 35 * 24 * time.Hour
 	}
 	switch {
-	case o.SegmentBytes < dataStart+maxFrame || o.SegmentBytes > 1<<30:
+	case o.SegmentBytes < dataStart+maxFrame || o.SegmentBytes > maxSegment:
 		return fmt.Errorf("Options.SegmentBytes is %d; it must be %d to 1 GiB", o.SegmentBytes, dataStart+maxFrame)
 	case o.MaxBytes < 2*o.SegmentBytes:
 		return fmt.Errorf("Options.MaxBytes is %d; it must be at least two segments, %d", o.MaxBytes, 2*o.SegmentBytes)
@@ -147,9 +149,10 @@ type Journal struct {
 	mu        sync.Mutex
 	logs      []*chain     // by epoch; the last one is written to
 	f         durable.File // of the newest segment; nil when none is open
+	epoch     uint64       // highest that was ever tried
 	retired   bool         // the current log must not be written to any more
 	owed      []wire.Gap   // not reported yet
-	reported  []wire.Gap
+	reported  []report
 	damage    []wire.Gap
 	dropped   []wire.Drop             // not recorded yet
 	told      map[wire.LogID]wire.Seq // recorded drops
@@ -161,7 +164,9 @@ type Journal struct {
 }
 
 // Open opens the journal in dir, creating it when there is none, and recovers
-// it. Besides ErrInUse it fails only when the disk does.
+// it. Besides ErrInUse it fails only when the folder cannot be listed or a first
+// log cannot be begun: a disk that is full, or takes no records any more, still
+// lets those that are there be delivered.
 func Open(dir string, o Options) (*Journal, error) {
 	if err := o.defaults(); err != nil {
 		return nil, err
@@ -213,11 +218,16 @@ func (j *Journal) Truncated() int64 {
 func (j *Journal) Gaps() []wire.Gap {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return slices.Clone(j.reported)
+	gaps := make([]wire.Gap, len(j.reported))
+	for i, r := range j.reported {
+		gaps[i] = r.gap
+	}
+	return gaps
 }
 
-// Damage returns what Open found to be lost that nobody had reported before:
-// the card does not give it back as it was written.
+// Damage returns what was lost, or not confirmed by the disk, since Open began,
+// and that nobody had reported before: the card does not give it back as it
+// was written, or does not take it.
 func (j *Journal) Damage() []wire.Gap {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -237,7 +247,8 @@ func (j *Journal) signal() {
 
 // Append writes a record and returns its number. When it returns nil the
 // record survives loss of power. Otherwise the record is not in the journal:
-// ErrFull for a full disk, ErrBroken for a broken one. at is not checked: a
+// ErrFull for a full disk, ErrBroken for a broken one; only a power cut before
+// the next record is written may bring it back. at is not checked: a
 // record may be older than the one before, when the clock stepped.
 func (j *Journal) Append(kind wire.RecordKind, at walltime.Stamp, body any) (wire.Seq, error) {
 	raw, err := json.Marshal(body)
@@ -254,7 +265,7 @@ func (j *Journal) Append(kind wire.RecordKind, at walltime.Stamp, body any) (wir
 		return 0, fmt.Errorf("writing %s record: %w", kind, err)
 	}
 	if kind == wire.RecordReceipt {
-		j.noteBody(j.current(), kind, raw)
+		j.noteBody(j.current(), seq, kind, raw)
 	}
 	j.vouchLocked(kind, at)
 	j.signal()
@@ -288,6 +299,9 @@ func (j *Journal) put(kind wire.RecordKind, at walltime.Stamp, body json.RawMess
 // putHere is put without a look at the size of the segment, which is open.
 func (j *Journal) putHere(kind wire.RecordKind, at walltime.Stamp, body json.RawMessage) (wire.Seq, error) {
 	c := j.current()
+	if j.f == nil {
+		return 0, fmt.Errorf("%w: log %s is retired", ErrBroken, c.id)
+	}
 	seq := c.last + 1
 	payload, err := json.Marshal(c.record(kind, at, body))
 	if err != nil {
@@ -323,6 +337,9 @@ func (c *chain) record(kind wire.RecordKind, at walltime.Stamp, body json.RawMes
 // room makes sure that a segment with space for n bytes is open.
 func (j *Journal) room(n int) error {
 	c := j.current()
+	if j.retired {
+		return fmt.Errorf("%w: log %s is retired", ErrBroken, c.id)
+	}
 	if j.f != nil {
 		s := c.segs[len(c.segs)-1]
 		if len(s.recs) == 0 || s.size+int64(n) <= j.o.SegmentBytes {
@@ -334,6 +351,11 @@ func (j *Journal) room(n int) error {
 	}
 	s, err := j.newSegment(c.epoch, c.id, c.last+1, c.hash)
 	if err != nil {
+		if !errors.Is(err, ErrFull) {
+			// Its name may be on the disk, or come to be: no other segment may
+			// take the number that it begins with.
+			j.failed(c.segs[len(c.segs)-1], err)
+		}
 		return err
 	}
 	j.seal()
@@ -375,12 +397,23 @@ func (j *Journal) write(s *segment, data []byte) error {
 // be on the disk: after a failed sync the cache cannot be trusted to tell.
 func (j *Journal) retire(s *segment, cause error) error {
 	seq := s.first + wire.Seq(len(s.recs))
-	j.log.Error("journal segment retired", "log", s.log, "seq", seq, "err", cause)
-	j.retired = true
-	j.owed = append(j.owed, wire.Gap{Log: s.log, First: seq, Last: seq, Why: whySync})
-	_ = j.f.Close()
-	j.f = nil
+	// Best effort, for a process that is killed before a new log says so; on
+	// the disk the record may stay.
+	_ = j.f.Truncate(s.size)
+	j.failed(s, cause)
+	g := wire.Gap{Log: s.log, First: seq, Last: seq, Why: whySync}
+	j.owed, j.damage = append(j.owed, g), append(j.damage, g)
 	return fmt.Errorf("%w: %w", ErrBroken, cause)
+}
+
+// failed marks the current log as one that must not be written to any more.
+func (j *Journal) failed(s *segment, cause error) {
+	j.log.Error("journal segment retired", "log", s.log, "last", s.last(), "err", cause)
+	j.retired = true
+	if j.f != nil {
+		_ = j.f.Close()
+		j.f = nil
+	}
 }
 
 // renew begins a new log if the current one was retired, and reports the gaps
@@ -437,18 +470,15 @@ func (j *Journal) begin() error {
 		return fmt.Errorf("naming a log: %w", err)
 	}
 	log := wire.LogID(hex.EncodeToString(id[:]))
-	epoch := uint64(1)
-	if len(j.logs) > 0 {
-		epoch = j.current().epoch + 1
-	}
-	s, err := j.newSegment(epoch, log, 1, "")
+	j.epoch++ // also after a try that failed: its name may be on the disk
+	s, err := j.newSegment(j.epoch, log, 1, "")
 	if err != nil {
 		return err
 	}
 	if len(j.logs) > 0 {
 		j.seal()
 	}
-	j.logs = append(j.logs, &chain{id: log, epoch: epoch, segs: []*segment{s.segment}})
+	j.logs = append(j.logs, &chain{id: log, epoch: j.epoch, segs: []*segment{s.segment}})
 	j.f, j.retired = s.f, false
 	j.vouchLocked("", j.o.Now())
 	return nil

@@ -1,10 +1,12 @@
 package journal
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -51,24 +53,25 @@ func (j *Journal) recover() error {
 	if len(j.logs) == 0 {
 		return j.begin()
 	}
-	if slices.ContainsFunc(lost, func(g wire.Gap) bool { return g.Log == j.current().id }) {
-		err = j.begin()
-	} else {
-		err = j.reopen(tail)
-	}
-	if err != nil {
-		return err
-	}
 	for _, g := range lost {
 		j.log.Error("records lost from the journal", "log", g.Log, "first", g.First, "last", g.Last, "why", g.Why)
 	}
 	j.owed, j.damage = append(j.owed, lost...), lost
 	j.untold()
-	if err := j.renew(); err != nil {
-		return err
+	j.retired = slices.ContainsFunc(lost, func(g wire.Gap) bool { return g.Log == j.current().id })
+	if !j.retired {
+		err = j.reopen(tail)
 	}
-	if err := j.bound(0); err != nil {
-		return err
+	if err == nil {
+		err = j.renew()
+	}
+	if err == nil {
+		err = j.bound(0)
+	}
+	if err != nil {
+		// What is there can still be delivered, and each Append tries again.
+		j.log.Error("journal takes no records", "err", err)
+		return nil
 	}
 	if j.claims || len(j.dropped) > 0 {
 		j.vouchLocked("", j.o.Now())
@@ -96,7 +99,7 @@ func (j *Journal) list() error {
 	if err != nil {
 		return err
 	}
-	byEpoch := make(map[uint64]*chain)
+	chains := make(map[wire.LogID]*chain)
 	for _, name := range names {
 		if !strings.HasSuffix(name, ".seg") {
 			continue
@@ -106,18 +109,19 @@ func (j *Journal) list() error {
 			j.log.Warn("foreign file in the journal ignored", "err", err)
 			continue
 		}
-		c := byEpoch[s.epoch]
+		c := chains[s.log]
 		if c == nil {
 			c = &chain{id: s.log, epoch: s.epoch}
-			byEpoch[s.epoch] = c
+			chains[s.log] = c
 			j.logs = append(j.logs, c)
 		}
-		if c.id != s.log {
-			return fmt.Errorf("segments %q and %q claim the same place: move one of them away", segmentName(c.epoch, c.id, s.first), name)
-		}
-		c.segs = append(c.segs, s) // in order: names sort by epoch and number
+		c.segs = append(c.segs, s)
+		j.epoch = max(j.epoch, s.epoch)
 	}
-	slices.SortFunc(j.logs, func(a, b *chain) int { return cmp.Compare(a.epoch, b.epoch) })
+	// Of two logs of one epoch one was begun on a disk that then said no.
+	slices.SortFunc(j.logs, func(a, b *chain) int {
+		return cmp.Or(cmp.Compare(a.epoch, b.epoch), cmp.Compare(a.id, b.id))
+	})
 	for _, c := range j.logs {
 		slices.SortFunc(c.segs, func(a, b *segment) int { return cmp.Compare(a.first, b.first) })
 	}
@@ -130,11 +134,12 @@ func (j *Journal) readAll() (lost []wire.Gap, tail found, err error) {
 	for i, c := range j.logs {
 		c.last = c.segs[0].first - 1
 		for k, s := range c.segs {
-			data, err := j.fs.ReadFile(s.path)
+			data, whole, err := j.readSegment(s)
 			if err != nil {
 				return nil, tail, err
 			}
-			newest := i == len(j.logs)-1 && k == len(c.segs)-1
+			// What cannot be read is not what a power cut left unwritten.
+			newest := whole && i == len(j.logs)-1 && k == len(c.segs)-1
 			tail = s.read(data, c.hash, newest, func(e envelope, payload []byte) { j.note(c, e, payload) })
 			if k+1 < len(c.segs) {
 				if next := c.segs[k+1].first; s.last()+1 < next {
@@ -157,8 +162,39 @@ func (j *Journal) readAll() (lost []wire.Gap, tail found, err error) {
 		j.log.Warn("journal damage healed", "places", j.healed)
 	}
 	j.applyGaps()
-	return lost, tail, j.loadAcks()
+	j.loadAcks()
+	return lost, tail, nil
 }
+
+// readSegment returns the content of s, with unreadable in the place of bytes
+// that the disk does not give back; whole is then false.
+func (j *Journal) readSegment(s *segment) (data []byte, whole bool, err error) {
+	if data, err = j.fs.ReadFile(s.path); err == nil || errors.Is(err, fs.ErrNotExist) {
+		return data, true, err
+	}
+	j.log.Error("journal segment cannot be read whole", "err", err)
+	i, err := j.fs.Stat(s.path)
+	if err != nil {
+		return nil, false, err
+	}
+	data = bytes.Repeat([]byte{unreadable}, int(min(i.Size, maxSegment)))
+	f, err := j.fs.OpenFile(s.path, os.O_RDONLY, 0)
+	if err != nil {
+		return data, false, nil
+	}
+	defer f.Close()
+	for off := 0; off < len(data); off += dataStart {
+		part := data[off:min(len(data), off+dataStart)]
+		buf := make([]byte, len(part))
+		if n, err := f.ReadAt(buf, int64(off)); n == len(part) || errors.Is(err, io.EOF) {
+			copy(part, buf[:n])
+		}
+	}
+	return data, false, nil
+}
+
+// unreadable is no zero, which would mean that nothing was written there.
+const unreadable = 0xFF
 
 // note remembers what records say about others, and where checkpoints are.
 func (j *Journal) note(c *chain, e envelope, payload []byte) {
@@ -167,15 +203,23 @@ func (j *Journal) note(c *chain, e envelope, payload []byte) {
 	case wire.RecordGap, wire.RecordDrop, wire.RecordReceipt, wire.RecordCheckpoint:
 		var r wire.Record
 		if json.Unmarshal(payload, &r) == nil {
-			j.noteBody(c, r.Kind, r.Body)
+			j.noteBody(c, r.Seq, r.Kind, r.Body)
 		}
 	}
+}
+
+// report is a gap that a record tells, and where that record stands.
+type report struct {
+	gap wire.Gap
+	log wire.LogID
+	seq wire.Seq
 }
 
 // applyGaps takes out what a gap record declared void: a record whose sync
 // failed, and segments whose removal a crash interrupted.
 func (j *Journal) applyGaps() {
-	for _, g := range j.reported {
+	for _, r := range j.reported {
+		g := r.gap
 		c := j.chain(g.Log)
 		if c == nil {
 			continue
@@ -190,28 +234,35 @@ func (j *Journal) applyGaps() {
 			c.last = min(c.last, g.First-1)
 			c.acked = min(c.acked, c.last)
 		case whyFull:
-			for len(c.segs) > 1 && c.segs[0].last() <= g.Last {
+			for len(c.segs) > 0 && c.segs[0].last() <= g.Last && (len(c.segs) > 1 || c != j.current()) {
 				j.remove(c, 0)
 			}
 		}
 	}
+	j.logs = slices.DeleteFunc(j.logs, func(c *chain) bool { return len(c.segs) == 0 })
 }
 
 // unreported drops from lost what a gap record names already, and what
 // nothing is lost with because a failed sync had voided it.
 func (j *Journal) unreported(lost []wire.Gap) []wire.Gap {
 	return slices.DeleteFunc(lost, func(l wire.Gap) bool {
-		return slices.ContainsFunc(j.reported, func(g wire.Gap) bool {
+		return slices.ContainsFunc(j.reported, func(r report) bool {
+			g := r.gap
 			return g.Log == l.Log && (g.First <= l.First && l.Last <= g.Last || g.Why == whySync && g.First <= l.First)
 		})
 	})
 }
 
 // reopen continues in the newest segment, after cutting off what was never
-// finished.
-func (j *Journal) reopen(tail found) error {
+// finished. On an error the log is retired; what stands in it stays.
+func (j *Journal) reopen(tail found) (err error) {
 	c := j.current()
 	s := c.segs[len(c.segs)-1]
+	defer func() {
+		if err != nil {
+			j.failed(s, err)
+		}
+	}()
 	f, err := j.fs.OpenFile(s.path, os.O_RDWR, 0)
 	if err != nil {
 		return err
@@ -226,15 +277,22 @@ func (j *Journal) reopen(tail found) error {
 	if err := f.Truncate(s.size); err != nil {
 		return fmt.Errorf("cutting a torn tail: %w", err)
 	}
-	// The last record may have reached only the cache of a killed process.
+	// The last record may have reached only the cache of a killed process, and
+	// so may the segment's name.
 	if err := f.SyncData(); err != nil {
 		return fmt.Errorf("syncing the newest segment: %w", err)
+	}
+	if err := j.fs.SyncDir(j.dir); err != nil {
+		return err
 	}
 	if tail.torn > 0 {
 		j.truncated = tail.torn
 		j.log.Warn("torn record cut off", "log", c.id, "bytes", tail.torn, "last", c.last)
 	}
-	return f.Reserve(j.o.SegmentBytes)
+	if err := f.Reserve(j.o.SegmentBytes); err != nil {
+		j.log.Warn("no space can be reserved for records", "err", err)
+	}
+	return nil
 }
 
 // report appends a gap record.
@@ -246,11 +304,15 @@ func (j *Journal) reportBy(put func(wire.RecordKind, walltime.Stamp, json.RawMes
 	if err != nil {
 		return fmt.Errorf("encoding gap: %w", err)
 	}
-	if _, err := put(wire.RecordGap, j.o.Now(), body); err != nil {
+	seq, err := put(wire.RecordGap, j.o.Now(), body)
+	if err != nil {
 		return err
 	}
-	if !slices.Contains(j.reported, g) {
-		j.reported = append(j.reported, g)
+	at := report{g, j.current().id, seq}
+	if i := slices.IndexFunc(j.reported, func(r report) bool { return r.gap == g }); i >= 0 {
+		j.reported[i] = at
+	} else {
+		j.reported = append(j.reported, at)
 	}
 	return nil
 }
@@ -272,25 +334,24 @@ type position struct {
 
 // loadAcks takes the positions of the last orderly stop where no later frame
 // knows better.
-func (j *Journal) loadAcks() error {
-	data, err := j.fs.ReadFile(filepath.Join(j.dir, acksName))
+func (j *Journal) loadAcks() {
+	data, err := j.fs.ReadChecked(filepath.Join(j.dir, acksName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
+		return
 	}
 	var saved map[wire.LogID]position
-	if json.Unmarshal(data, &saved) != nil {
-		j.log.Warn("ack positions unreadable: records are sent again")
-		return nil
+	if err == nil {
+		err = json.Unmarshal(data, &saved)
+	}
+	if err != nil {
+		j.log.Warn("ack positions unreadable: records are sent again", "err", err)
+		return
 	}
 	for _, c := range j.logs {
 		if p, ok := saved[c.id]; ok && p.Last == c.last && p.Acked <= c.last {
 			c.acked, c.written = p.Acked, p.Acked
 		}
 	}
-	return nil
 }
 
 // saveAcks writes the positions if any is not on disk yet.
@@ -306,7 +367,7 @@ func (j *Journal) saveAcks() error {
 	if err != nil {
 		return err
 	}
-	if err := j.fs.WriteFile(filepath.Join(j.dir, acksName), data, 0o600); err != nil {
+	if err := j.fs.WriteChecked(filepath.Join(j.dir, acksName), data, 0o600); err != nil {
 		return err
 	}
 	for _, c := range j.logs {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -31,6 +30,8 @@ const (
 	dataStart = 4096
 	headCopy  = 2048
 	headLen   = 68
+	// maxSegment bounds a segment: places in it are 32 bits.
+	maxSegment = 1 << 30
 )
 
 var segmentMagic = [8]byte{'g', 'c', 'S', 'E', 'G', '1', 0xF5, 0x5F}
@@ -116,17 +117,20 @@ func (s *segment) readHead(page []byte) (both bool) {
 // and name survive loss of power, and space for bytes is reserved, so that the
 // disk cannot be full in the middle of a segment.
 func (j *Journal) createSegment(s *segment, bytes int64) (durable.File, error) {
-	if err := j.fs.WriteFile(s.path, s.head(), 0o600); err != nil {
+	f, err := j.fs.Draft(s.path, 0o600)
+	if err != nil {
 		return nil, err
 	}
-	f, err := j.fs.OpenFile(s.path, os.O_RDWR, 0)
-	if err != nil {
-		return nil, errors.Join(err, j.fs.Remove(s.path))
+	// It gets its name last: a segment that is there takes all further records,
+	// also when a power cut brought it back.
+	if _, err = f.Write(s.head()); err != nil {
+		err = fmt.Errorf("writing %q: %w", s.path, err)
+	} else if err = f.Reserve(bytes); err != nil {
+		err = fmt.Errorf("reserving space: %w", err)
+	} else if err = f.Publish(); err == nil {
+		return f.File, nil
 	}
-	if err := f.Reserve(bytes); err != nil {
-		return nil, errors.Join(fmt.Errorf("reserving space: %w", err), f.Close(), j.fs.Remove(s.path))
-	}
-	return f, nil
+	return nil, errors.Join(err, f.Discard())
 }
 
 // envelope is what the journal itself reads of a record.

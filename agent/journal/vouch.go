@@ -129,7 +129,7 @@ func (j *Journal) owe(log wire.LogID, last wire.Seq) {
 // removed, say of older logs that are still here is said again. gapsTold says
 // that this was done for its gaps.
 func (j *Journal) keepClaims(s *segment, gapsTold bool) {
-	if err := s.scan(j.fs, func(r wire.Record) error {
+	if err := s.scan(j.fs, s.recs, func(r wire.Record) error {
 		switch r.Kind {
 		case wire.RecordDrop:
 			var d wire.Drop
@@ -146,7 +146,7 @@ func (j *Journal) keepClaims(s *segment, gapsTold bool) {
 			}
 		}
 		return nil
-	}); err != nil {
+	}, func(i int, err error) { j.lose(s, i, err) }); err != nil {
 		j.log.Warn("reading a segment before it is dropped", "log", s.log, "err", err)
 	}
 }
@@ -189,8 +189,8 @@ func (j *Journal) accounted(log wire.LogID, last wire.Seq) bool {
 	from := j.told[log] + 1
 	for again := true; again && from <= last; {
 		again = false
-		for _, g := range j.reported {
-			if g.Log == log && g.First <= from && from <= g.Last {
+		for _, r := range j.reported {
+			if g := r.gap; g.Log == log && g.First <= from && from <= g.Last {
 				from, again = g.Last+1, true
 			}
 		}
@@ -206,12 +206,12 @@ func (j *Journal) Receipt() uint64 {
 }
 
 // noteBody remembers what a record says about others.
-func (j *Journal) noteBody(c *chain, kind wire.RecordKind, body json.RawMessage) {
+func (j *Journal) noteBody(c *chain, seq wire.Seq, kind wire.RecordKind, body json.RawMessage) {
 	switch kind {
 	case wire.RecordGap:
 		var g wire.Gap
 		if json.Unmarshal(body, &g) == nil {
-			j.reported = append(j.reported, g)
+			j.reported = append(j.reported, report{g, c.id, seq})
 		}
 	case wire.RecordDrop:
 		var d wire.Drop

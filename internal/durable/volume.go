@@ -69,6 +69,40 @@ func (v Volume) WriteFile(path string, data []byte, perm fs.FileMode) (err error
 	return v.Replace(tmp, path)
 }
 
+// Draft is a file that has no name yet.
+type Draft struct {
+	File
+	v         Volume
+	tmp, path string
+}
+
+// Draft creates a file that Publish will give the name path.
+func (v Volume) Draft(path string, perm fs.FileMode) (*Draft, error) {
+	f, tmp, err := v.createTemp(path, perm)
+	if err != nil {
+		return nil, fmt.Errorf("creating temporary file for %q: %w", path, err)
+	}
+	return &Draft{File: f, v: v, tmp: tmp, path: path}, nil
+}
+
+// Publish makes what was written, and the name, survive loss of power. The
+// file stays open. On an error it has the name or not.
+func (d *Draft) Publish() error {
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("syncing %q: %w", d.path, err)
+	}
+	return d.v.Replace(d.tmp, d.path)
+}
+
+// Discard closes the file and removes it if Publish did not name it.
+func (d *Draft) Discard() error {
+	err := d.Close()
+	if rerr := d.v.Remove(d.tmp); !errors.Is(rerr, fs.ErrNotExist) {
+		err = errors.Join(err, rerr)
+	}
+	return err
+}
+
 // createTemp creates a file beside path under the first free temporary name.
 func (v Volume) createTemp(path string, perm fs.FileMode) (f File, tmp string, err error) {
 	dir, base := filepath.Split(path)

@@ -65,11 +65,12 @@ func (d *Disk) Boot() *Disk {
 
 // Kill returns the disk as the next program sees it when this one was killed:
 // nothing is lost, also not what was never synced. d and its files are dead
-// from then on. After a power cut it is Boot.
+// from then on; faults stay armed. After a power cut it is Boot.
 func (d *Disk) Kill() *Disk {
 	d.mu.Lock()
 	if !d.dead {
 		d.dead, d.after = true, d.next(d.root)
+		d.after.faults = d.faults
 	}
 	d.mu.Unlock()
 	return d.Boot()
