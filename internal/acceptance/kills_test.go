@@ -2,8 +2,11 @@ package acceptance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,6 +17,7 @@ import (
 	"time"
 
 	"gatecast/agent"
+	"gatecast/controller/store"
 	"gatecast/internal/acceptance/outcome"
 	"gatecast/internal/wire"
 )
@@ -101,8 +105,11 @@ type storm struct {
 // mortal is a program of the storm whose data is at home.
 func (s *storm) mortal(home, name string, log *logbook, short, long time.Duration, longPct int, line ...string) *mortal {
 	m := newMortal(s.t, s.seed, name, log, lives(short, long, longPct), line...)
-	if s.died != nil {
+	switch {
+	case s.died != nil:
 		m.after = func() { s.died(home) }
+	case s.o != nil && home == s.home():
+		m.after = func() { s.checkOffice(home) }
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -376,4 +383,55 @@ func (s *storm) unharmed(g *gate) {
 	if _, err := os.Stat(g.wav); err != nil {
 		s.t.Errorf("the gate never played: %v", err)
 	}
+}
+
+// checkOffice looks at what a dead office left at home: a whole database, in
+// it every record that a device was told to be committed.
+func (s *storm) checkOffice(home string) {
+	if _, err := os.Stat(filepath.Join(home, "gatecast.db")); errors.Is(err, fs.ErrNotExist) {
+		return // not made yet
+	}
+	books := copiedBooks(s.t, home)
+	if err := books.Check(context.Background()); err != nil {
+		s.t.Errorf("after kill %d: %v", s.total(), err)
+	}
+	for _, g := range s.gates {
+		now, err := agent.Inspect(g.dir)
+		if err != nil || now.Log == "" {
+			continue // not enrolled yet; look reports what cannot be read
+		}
+		if ack, err := books.AckState(context.Background(), now.Device, now.Log); err != nil || ack.Upto < now.Acked {
+			s.t.Errorf("after kill %d: device %s was acked %d, the office holds %+v, %v", s.total(), now.Device, now.Acked, ack, err)
+		}
+	}
+	if err := books.Close(); err != nil {
+		s.t.Error(err)
+	}
+}
+
+// copiedBooks opens a copy of the database of a stopped office: SQLite maps
+// files, and a process must not map those of a disk that it serves itself.
+func copiedBooks(t *testing.T, home string) *store.Store {
+	dir, err := os.MkdirTemp(t.TempDir(), "books")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, end := range []string{"", "-wal"} {
+		b, err := os.ReadFile(filepath.Join(home, "gatecast.db"+end))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, "gatecast.db"+end), b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := store.Open(context.Background(), filepath.Join(dir, "gatecast.db"), store.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
 }

@@ -1,18 +1,12 @@
 package acceptance
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
-	"gatecast/agent"
 	"gatecast/controller/store"
 	"gatecast/internal/acceptance/outcome"
 	"gatecast/internal/lossyfs"
@@ -112,57 +106,6 @@ func (l *lossyStorm) cut(home string) {
 	if home == l.home() {
 		l.checkOffice(home)
 	}
-}
-
-// checkOffice looks at what the dead office's disk holds: a whole database, in
-// it every record that a device was told to be committed.
-func (l *lossyStorm) checkOffice(home string) {
-	if _, err := os.Stat(filepath.Join(home, "gatecast.db")); errors.Is(err, fs.ErrNotExist) {
-		return // not made yet
-	}
-	books := copiedBooks(l.t, home)
-	if err := books.Check(context.Background()); err != nil {
-		l.t.Errorf("after cut %d: %v", l.cuts, err)
-	}
-	for _, g := range l.gates {
-		s, err := agent.Inspect(g.dir)
-		if err != nil || s.Log == "" {
-			continue // not enrolled yet; look reports what cannot be read
-		}
-		if ack, err := books.AckState(context.Background(), s.Device, s.Log); err != nil || ack.Upto < s.Acked {
-			l.t.Errorf("after cut %d: device %s was acked %d, the office holds %+v, %v", l.cuts, s.Device, s.Acked, ack, err)
-		}
-	}
-	if err := books.Close(); err != nil {
-		l.t.Error(err)
-	}
-}
-
-// copiedBooks opens a copy of the database of a stopped office: SQLite maps
-// files, and a process must not map those of a disk that it serves itself.
-func copiedBooks(t *testing.T, home string) *store.Store {
-	dir, err := os.MkdirTemp(t.TempDir(), "books")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, end := range []string{"", "-wal"} {
-		b, err := os.ReadFile(filepath.Join(home, "gatecast.db"+end))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, "gatecast.db"+end), b, 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	s, err := store.Open(context.Background(), filepath.Join(dir, "gatecast.db"), store.Options{Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
 }
 
 // nothingInvented checks the other direction of sameBooks: what the office
