@@ -3,7 +3,6 @@ package journal
 import (
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -13,8 +12,6 @@ import (
 	"gatecast/internal/lossyfs"
 	"gatecast/internal/wire"
 )
-
-var powerCuts = flag.Int("power.cuts", 240, "how often to cut the power under the journal")
 
 // powerLife is one journal over many power cuts, and what the test knows of it.
 type powerLife struct {
@@ -161,13 +158,13 @@ func (l *powerLife) cut(seed uint64) {
 // confirmed is there, in one log without a gap that verifies; nothing is there
 // that was not appended.
 func TestSurvivesPowerCutsOfTheJournal(t *testing.T) {
-	base := rand.Uint64()
+	base, cuts := rand.Uint64(), lossyfs.Cuts(t, 160)
 	t.Logf("seed %d", base)
 	var loss lossyfs.Loss
 	records, extra := 0, 0
-	for done := 0; done < *powerCuts; {
+	for done := 0; done < cuts; {
 		l := newPowerLife(t, base+uint64(done))
-		for range min(12, *powerCuts-done) { // then a new card: each look reads all of it
+		for range min(12, cuts-done) { // then a new card: each look reads all of it
 			done++
 			seed := base + uint64(done)
 			if done%4 == 0 {
@@ -182,7 +179,7 @@ func TestSurvivesPowerCutsOfTheJournal(t *testing.T) {
 	}
 	outcome.Report(t, outcome.Row{
 		Fault: "power cut within a write of the journal", FaultZH: "日志写入时断电",
-		Tried: *powerCuts, Unit: "cuts", UnitZH: "次", Of: records,
+		Tried: cuts, Unit: "cuts", UnitZH: "次", Of: records,
 		Note: fmt.Sprintf("lossyfs; the cuts took %v", loss), NoteZH: "lossyfs，撕裂到扇区",
 	})
 }

@@ -20,8 +20,6 @@ import (
 	"gatecast/internal/wire"
 )
 
-var powerCuts = flag.Int("power.cuts", 100, "how often to cut the power under the store")
-
 // powerMark stands before the database in the arguments of the process that
 // uses it: SQLite maps files, which the process that serves them must not.
 const powerMark = "use-until-dark"
@@ -213,18 +211,18 @@ func (w *worker) ask(command, answer string) string {
 // that was acked or settled is there afterwards, nothing is there that was
 // never given, and SQLite finds the file whole.
 func TestSurvivesPowerCutsOfTheStore(t *testing.T) {
-	base := rand.Uint64()
+	base, cuts := rand.Uint64(), lossyfs.Cuts(t, 40)
 	t.Logf("seed %d", base)
 	r := rand.New(rand.NewPCG(base, 2))
 	var loss lossyfs.Loss
 	checked, within := 0, 0
-	for done := 0; done < *powerCuts; {
+	for done := 0; done < cuts; {
 		disk, dir := lossyfs.Mounted(t, lossyfs.Options{})
 		w := newWorker(t, filepath.Join(dir, "gatecast.db"))
 		w.ask("new", "made")
 		disk.Sync()
 		seen := 0
-		for range min(20, *powerCuts-done) { // then a new disk: each look reads all of it
+		for range min(20, cuts-done) { // then a new disk: each look reads all of it
 			done++
 			failed := disk.FailAfter(1 + r.IntN(1+r.IntN(400)))
 			w.ask("use", "used")
@@ -248,12 +246,12 @@ func TestSurvivesPowerCutsOfTheStore(t *testing.T) {
 		}
 		checked += seen
 	}
-	if loss.Bytes == 0 || within < *powerCuts/4 {
+	if loss.Bytes == 0 || within < cuts/4 {
 		t.Errorf("the cuts took %v, %d within a change: they prove nothing", loss, within)
 	}
 	faults.Report(t, faults.Row{
 		Fault: "power cut within a write of the database", FaultZH: "数据库写入时断电",
-		Tried: *powerCuts, Unit: "cuts", UnitZH: "次", Of: checked,
+		Tried: cuts, Unit: "cuts", UnitZH: "次", Of: checked,
 		Note: fmt.Sprintf("lossyfs; the cuts took %v", loss), NoteZH: "lossyfs，撕裂到扇区",
 	})
 }

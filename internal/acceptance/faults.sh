@@ -12,6 +12,9 @@ packages=$(git grep -l '^func TestSurvives' -- '*_test.go' | xargs -n 1 dirname 
 mkdir -p bin
 GATECAST_OUTCOMES=$PWD/bin/outcomes.jsonl
 export GATECAST_OUTCOMES
+# Journal and store by themselves stand a power cut in milliseconds.
+GATECAST_DISK_CUTS=${GATECAST_DISK_CUTS:-1000}
+export GATECAST_DISK_CUTS
 : >"$GATECAST_OUTCOMES"
 status=0
 # shellcheck disable=SC2086

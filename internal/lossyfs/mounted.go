@@ -2,6 +2,8 @@ package lossyfs
 
 import (
 	"fmt"
+	"os"
+	"strconv"
 	"testing"
 
 	"gatecast/internal/needtool"
@@ -29,4 +31,19 @@ func MountedAt(t testing.TB, o Options, dir string) *Disk {
 		}
 	})
 	return d
+}
+
+// Cuts returns how often a test should cut the power: n, or what the variable
+// GATECAST_DISK_CUTS says.
+func Cuts(t testing.TB, n int) int {
+	t.Helper()
+	text := os.Getenv("GATECAST_DISK_CUTS")
+	if text == "" {
+		return n
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("GATECAST_DISK_CUTS is %q; it must be a number of cuts", text)
+	}
+	return n
 }

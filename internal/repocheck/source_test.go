@@ -19,7 +19,7 @@ var banned = []struct {
 	{regexp.MustCompile(`time\.Now\(`), func(p string) bool { return in(p, "schedules") && !isTest(p) }, "schedules is pure: the caller brings the time"},
 	{regexp.MustCompile(`\bos\.Exit\(`), func(p string) bool { return !in(p, "cmd") && !isTest(p) }, "only cmd exits"},
 	{regexp.MustCompile(`\bos\.Getenv\(|\bos\.LookupEnv\(`), func(p string) bool {
-		return !in(p, "cmd") && !isTest(p) && !strings.Contains(p, "/config/") && !in(p, "internal/sdnotify") && !in(p, "internal/needtool")
+		return !in(p, "cmd") && !isTest(p) && !strings.Contains(p, "/config/") && !in(p, "internal/sdnotify") && !in(p, "internal/needtool") && !in(p, "internal/lossyfs")
 	}, "only cmd and config read the environment"},
 	{regexp.MustCompile(`[^.\w]time\.Sleep\(`), func(p string) bool { return isTest(p) && !usesSynctest(p) }, "tests wait for events, not for time, outside a synctest bubble"},
 	{regexp.MustCompile(`(?:errors\.New|fmt\.Errorf)\("(?:failed to|unable to|error |Error |could not )`), everywhere, "say what was being done, as a gerund or noun"},
