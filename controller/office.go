@@ -132,6 +132,16 @@ func (m officeMedia) Ingest(ctx context.Context, file string, r io.Reader, info 
 
 func (m officeMedia) Open(sha256 string) (io.ReadSeekCloser, error) { return m.c.media.Open(sha256) }
 
+type officePoints struct{ c *Controller }
+
+func (p officePoints) SetPointNeedSync(ctx context.Context, id fleet.PointID, on bool) error {
+	if err := p.c.Store.SetPointNeedSync(ctx, id, on); err != nil {
+		return err
+	}
+	p.c.Planner.Poke()
+	return nil
+}
+
 type officeTrust struct{ c *Controller }
 
 func (t officeTrust) NewJoinCode() (code, hash string) { return trust.NewJoinCode() }

@@ -89,6 +89,7 @@ type Point struct {
 	DutyName   string
 	DutyPhone  string    // shown masked
 	ActiveFrom time.Time // nothing is owed before; zero means not installed yet
+	NeedSync   bool      // nothing sounds below wire.T2; false: wire.T1 suffices
 }
 
 // Group is a publicity group of one of three tiers.

@@ -169,6 +169,9 @@ func (p *Planner) compile(ctx context.Context, w *world, active []fleet.Programm
 			Point: pt.Code, PointName: pt.Name, Zone: zone.String(), NeedLevel: wire.T1,
 			FromS: midnight(today, zone).Unix(), HorizonS: sum.To.Unix(), Clips: []string{}, Slots: []wire.PlanSlot{},
 		}
+		if pt.NeedSync {
+			play.NeedLevel = wire.T2
+		}
 		index := map[string]int{}
 		said := sha256.New()
 		slots := compiler.Slots(w.views[pt.ID], today.AddDays(-1), p.o.HorizonDays+1)

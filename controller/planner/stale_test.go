@@ -104,3 +104,27 @@ func TestDefaultClipThatComesLater(t *testing.T) {
 		t.Errorf("default clip = %q, want the new one", p.Default)
 	}
 }
+
+func TestPointDemandsSynchronisedTime(t *testing.T) {
+	w := newTestPlanner(t)
+	pt, id := w.enrol(t, "SL-01-02", t0)
+	w.activate(t, gates, t0)
+	if p := w.wanted(t, id); p.NeedLevel != wire.T1 {
+		t.Errorf("plan needs T%d, want T1", p.NeedLevel)
+	}
+	if err := w.store.SetPointNeedSync(t.Context(), pt.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Replan(t.Context(), t0.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if p := w.wanted(t, id); p.NeedLevel != wire.T2 || p.Version != 2 {
+		t.Errorf("version %d needs T%d, want a new one with T2", p.Version, p.NeedLevel)
+	}
+	if _, err := w.store.SavePoint(t.Context(), pt); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := w.store.Point(t.Context(), pt.ID); err != nil || !again.NeedSync {
+		t.Errorf("an import took the demand away: %+v, %v", again, err)
+	}
+}

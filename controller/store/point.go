@@ -10,12 +10,12 @@ import (
 	"gatecast/internal/wire"
 )
 
-const pointColumns = `p.id, p.code, p.name, p.kind, p.unit_id, coalesce(p.compound_id, 0), p.tags, p.duty_name, p.duty_phone, p.active_from_us`
+const pointColumns = `p.id, p.code, p.name, p.kind, p.unit_id, coalesce(p.compound_id, 0), p.tags, p.duty_name, p.duty_phone, p.active_from_us, p.need_sync`
 
 func scanPoint(r scanner) (p fleet.Point, err error) {
 	var tags string
 	var active int64
-	if err := r.Scan(&p.ID, &p.Code, &p.Name, &p.Kind, &p.Unit, &p.Compound, &tags, &p.DutyName, &p.DutyPhone, &active); err != nil {
+	if err := r.Scan(&p.ID, &p.Code, &p.Name, &p.Kind, &p.Unit, &p.Compound, &tags, &p.DutyName, &p.DutyPhone, &active, &p.NeedSync); err != nil {
 		return p, err
 	}
 	p.ActiveFrom = wire.FromUS(active)
@@ -76,7 +76,8 @@ func (s *Store) PointByCode(ctx context.Context, code string) (fleet.Point, erro
 }
 
 // SavePoint adds or changes the point with p's code and returns its id. The
-// ActiveFrom of a point that exists is left as it is: see SetPointActive.
+// ActiveFrom and NeedSync of a point that exists are left as they are: see
+// SetPointActive and SetPointNeedSync.
 func (s *Store) SavePoint(ctx context.Context, p fleet.Point) (fleet.PointID, error) {
 	return change(ctx, s, func(t *tx) (fleet.PointID, error) { return savePointTx(t, p) })
 }
@@ -94,11 +95,11 @@ func savePointTx(t *tx, p fleet.Point) (id fleet.PointID, err error) {
 		tags = []string{}
 	}
 	err = t.row(`
-INSERT INTO points (code, name, kind, unit_id, compound_id, tags, duty_name, duty_phone, active_from_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO points (code, name, kind, unit_id, compound_id, tags, duty_name, duty_phone, active_from_us, need_sync) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (code) DO UPDATE SET name = excluded.name, kind = excluded.kind, unit_id = excluded.unit_id, compound_id = excluded.compound_id,
   tags = excluded.tags, duty_name = excluded.duty_name, duty_phone = excluded.duty_phone
 RETURNING id`,
-		p.Code, p.Name, p.Kind, p.Unit, null(p.Compound), toJSON(tags), p.DutyName, p.DutyPhone, wire.US(p.ActiveFrom)).Scan(&id)
+		p.Code, p.Name, p.Kind, p.Unit, null(p.Compound), toJSON(tags), p.DutyName, p.DutyPhone, wire.US(p.ActiveFrom), p.NeedSync).Scan(&id)
 	if err != nil {
 		return 0, fmt.Errorf("saving point %q: %w", p.Code, err)
 	}

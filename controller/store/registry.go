@@ -185,6 +185,16 @@ func (im *importer) compound(code string, unit fleet.UnitID, name string) fleet.
 		`SELECT id FROM compounds WHERE unit_id = ? AND name = ?`, unit, name))
 }
 
+// SetPointNeedSync says whether p demands synchronised time, level T2, for
+// every sound.
+func (s *Store) SetPointNeedSync(ctx context.Context, p fleet.PointID, on bool) error {
+	_, err := change(ctx, s, func(t *tx) (none, error) {
+		r, err := t.exec(`UPDATE points SET need_sync = ? WHERE id = ?`, on, p)
+		return none{}, affected(r, err, noPoint(p))
+	})
+	return err
+}
+
 // SetPointActive says from when p owes slots; the zero time says that it is
 // not installed.
 func (s *Store) SetPointActive(ctx context.Context, p fleet.PointID, from time.Time) error {

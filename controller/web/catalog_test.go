@@ -88,7 +88,7 @@ func families() map[string][]string {
 		"device.time.t":  {"0", "1", "2"},
 		"result.":        {"played", "partial", "failed", "skipped", "doubt", "other"},
 		"record.":        {"boot", "intent", "outcome", "plan", "clock", "gap", "stop", "other"},
-		"audit.":         {"login", "login_refused", "logout", "password", "join_code", "clip", "programme", "activate"},
+		"audit.":         {"login", "login_refused", "logout", "password", "join_code", "clip", "programme", "activate", "point_sync", "point_time"},
 		"done.":          {"password", "programme", "activated"},
 		"period.":        {"today", "yesterday", "week", "last_week", "days14"},
 		"tag.":           append(slices.Clone(scamTypes), audiences...),

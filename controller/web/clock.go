@@ -3,10 +3,34 @@ package web
 import (
 	"fmt"
 	"math"
+	"net/http"
 	"time"
 
 	"gatecast/internal/wire"
 )
+
+// demandSync sets how far the time at a point must be trusted for a sound.
+func (s *Server) demandSync(w http.ResponseWriter, r *http.Request, v *visit) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	id, err := pointID(r)
+	if err != nil {
+		return err
+	}
+	pt, err := s.o.Registry.Point(r.Context(), id)
+	if err != nil {
+		return fmt.Errorf("reading point: %w", err)
+	}
+	on := r.FormValue("need") == "sync"
+	if err := s.o.Points.SetPointNeedSync(r.Context(), id, on); err != nil {
+		return fmt.Errorf("setting what %q demands of its clock: %w", pt.Code, err)
+	}
+	what := "point_time"
+	if on {
+		what = "point_sync"
+	}
+	s.audit(r, v, what, pt.Name, "")
+	return redirect(w, r, pointPath(id))
+}
 
 // timeTrust says how far a device's time is trusted, and within what.
 func (l *lang) timeTrust(t wire.TimeState) string {

@@ -2,6 +2,8 @@ package web
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -99,5 +101,37 @@ func TestDefaultClipIsNamed(t *testing.T) {
 	}
 	if got := l.why(fleet.Obligation{Verdict: fleet.Exempt, Note: "午休", Reason: wire.ReasonQuiet}); got != "午休" {
 		t.Errorf("why of a silenced slot = %q", got)
+	}
+}
+
+func TestPointDemandsSynchronisedTime(t *testing.T) {
+	w := newWorld(t)
+	pt := w.points["松风苑南门"]
+	path := pointPath(pt.ID) + "/clock"
+	if res := w.as(t, "inspector").post(path, url.Values{"need": {"sync"}}); res.Code != http.StatusForbidden {
+		t.Errorf("an inspector may set it: %d", res.Code)
+	}
+	c := w.as(t, "admin")
+	if got := c.page(pointPath(pt.ID)).attr("form[action$='/clock'] button", "value"); got != "sync" {
+		t.Errorf("the form offers %q, want sync", got)
+	}
+	for _, need := range []string{"sync", "time"} {
+		if res := c.post(path, url.Values{"need": {need}}); res.Code != http.StatusSeeOther {
+			t.Fatalf("%s: %d", need, res.Code)
+		}
+		stored, err := w.store.Point(t.Context(), pt.ID)
+		if err != nil || stored.NeedSync != (need == "sync") {
+			t.Errorf("%s: NeedSync = %v, %v", need, stored.NeedSync, err)
+		}
+		row := c.page(pointPath(pt.ID)).text("[data-live=live-device]")
+		if got := strings.Contains(row, "对时 T2 "); got != (need == "sync") {
+			t.Errorf("%s: the device's card asks for T2: %v: %s", need, got, row)
+		}
+	}
+	if res := c.post("/points/99999/clock", url.Values{"need": {"sync"}}); res.Code != http.StatusNotFound {
+		t.Errorf("a point that is not there: %d", res.Code)
+	}
+	if text := c.page("/").text("main"); !strings.Contains(text, "松风苑南门 须与时间服务器同步才出声") {
+		t.Error("the overview does not tell who did what")
 	}
 }

@@ -24,6 +24,13 @@ type Registry interface {
 	Point(ctx context.Context, id fleet.PointID) (fleet.Point, error)
 }
 
+// PointSettings is what the pages change at a point.
+type PointSettings interface {
+	// SetPointNeedSync says whether nothing may sound below wire.T2; the point's
+	// device is told.
+	SetPointNeedSync(ctx context.Context, id fleet.PointID, on bool) error
+}
+
 // Devices is what the pages read of devices.
 type Devices interface {
 	Devices(ctx context.Context) ([]fleet.Device, error)
@@ -134,6 +141,7 @@ type Audit interface {
 // Options of a Server. The interfaces, Logins, Logger and Zone are required.
 type Options struct {
 	Registry   Registry
+	Points     PointSettings
 	Devices    Devices
 	Ledger     Ledger
 	Clips      Clips
@@ -163,8 +171,8 @@ type Options struct {
 
 func (o *Options) validate() error {
 	switch {
-	case o.Registry == nil, o.Devices == nil, o.Ledger == nil:
-		return errors.New("web options: Registry, Devices and Ledger are required")
+	case o.Registry == nil, o.Points == nil, o.Devices == nil, o.Ledger == nil:
+		return errors.New("web options: Registry, Points, Devices and Ledger are required")
 	case o.Clips == nil, o.Media == nil, o.Programmes == nil, o.Planner == nil:
 		return errors.New("web options: Clips, Media, Programmes and Planner are required")
 	case o.JoinCodes == nil, o.Trust == nil, o.Audit == nil:

@@ -37,6 +37,7 @@ type pointView struct {
 	Device     *deviceView // nil without a device
 	Codes      []codeRow
 	MayEnrol   bool
+	NeedSync   bool // nothing sounds below T2
 }
 
 // slotRow is one slot of today in the list of a point.
@@ -204,14 +205,14 @@ func (l *lang) pointOf(p *places, pt fleet.Point, now time.Time) *pointView {
 	view := &pointView{
 		ID: pt.ID, Code: pt.Code, Name: pt.Name, Kind: l.T("kind." + string(pt.Kind)),
 		Unit: p.unit[pt.Unit].Name, UnitHref: "/points?" + url.Values{"unit": {fmt.Sprint(pt.Unit)}}.Encode(),
-		Compound: c.Name, Property: c.Property, Contact: p.contact(l, pt), Demo: d.Output.Demo,
+		Compound: c.Name, Property: c.Property, Contact: p.contact(l, pt), Demo: d.Output.Demo, NeedSync: pt.NeedSync,
 	}
 	if !pt.ActiveFrom.IsZero() {
 		view.Since = l.in(pt.ActiveFrom).Format("2006-01-02")
 	}
 	view.State, _ = l.deviceState(d, has, now)
 	if has {
-		view.Device = l.deviceView(d, now)
+		view.Device = l.deviceView(d, pt.NeedSync, now)
 	}
 	return view
 }
@@ -227,7 +228,7 @@ func (l *lang) slotRow(o fleet.Obligation, d fleet.Device, now time.Time) slotRo
 	return row
 }
 
-func (l *lang) deviceView(d fleet.Device, now time.Time) *deviceView {
+func (l *lang) deviceView(d fleet.Device, needSync bool, now time.Time) *deviceView {
 	v := &deviceView{
 		ID: string(d.ID), Hardware: d.Hardware, Agent: d.Agent, Enrolled: l.Stamp(d.Enrolled, now),
 		Seen: l.Stamp(d.LastSeen, now), Output: d.Output, Plan: l.planState(d),
@@ -252,7 +253,11 @@ func (l *lang) deviceView(d fleet.Device, now time.Time) *deviceView {
 	add("hash", hashOr(l, d.WantHash), hashOr(l, d.PlanHash), d.PlanHash == d.WantHash)
 	add("clips", l.T("device.clips", v.Plan.ClipsWanted), l.T("device.clips_ready", v.Plan.ClipsReady), len(d.ClipsMiss) == 0)
 	add("horizon", l.T("none"), l.Date(d.Horizon), d.Horizon.Sub(now) > 7*24*time.Hour || d.WantVersion == 0)
-	add("time", l.T("device.time.want"), l.timeTrust(d.Time), d.TimeLevel >= wire.T1)
+	want, need := l.T("device.time.want"), wire.T1
+	if needSync {
+		want, need = l.T("device.time.want_sync"), wire.T2
+	}
+	add("time", want, l.timeTrust(d.Time), d.TimeLevel >= need)
 	drift, ok := l.drift(d.Time)
 	add("drift", l.T("drift.want", wire.DriftPPM), drift, ok)
 	add("unacked", l.T("device.records", 0), l.T("device.records", unacked(d)), unacked(d) == 0)

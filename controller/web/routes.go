@@ -33,6 +33,7 @@ func (s *Server) routes() http.Handler {
 	// points
 	s.page(mux, fleet.ActRead, "/points", "points", s.points)
 	s.page(mux, fleet.ActRead, "/points/{id}", "point", s.point)
+	s.may(mux, fleet.ActEnrol, "POST /points/{id}/clock", s.demandSync)
 	s.page(mux, fleet.ActRead, "/points/{id}/slots/{slot}", "slot", s.slot)
 
 	// clips

@@ -20,7 +20,7 @@ import (
 // for inspector (supervisor), * for nobody in particular.
 var routeTable = []struct{ method, path, who string }{
 	{"GET", "/login", "*"}, {"GET", "/j/XXXXX-XXXXX", "*"}, {"GET", "/j/XXXXX-XXXXX/join.txt", "*"},
-	{"GET", "/", "aci"}, {"GET", "/points", "aci"}, {"GET", "/points/1", "aci"}, {"GET", "/points/1/slots/2026-11-23.default.noon", "aci"},
+	{"GET", "/", "aci"}, {"GET", "/points", "aci"}, {"GET", "/points/1", "aci"}, {"POST", "/points/1/clock", "ac"}, {"GET", "/points/1/slots/2026-11-23.default.noon", "aci"},
 	{"GET", "/password", "aci"}, {"POST", "/password", "aci"},
 	{"GET", "/enrol", "ac"}, {"POST", "/enrol", "ac"}, {"GET", "/enrol/XXXXX-XXXXX", "ac"},
 	{"GET", "/clips", "aci"}, {"GET", "/clips/1", "aci"}, {"GET", "/clips/1/audio", "aci"}, {"POST", "/clips", "ac"},
