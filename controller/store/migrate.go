@@ -125,8 +125,8 @@ func (s *Store) apply(ctx context.Context, db *sql.DB, m migration) error {
 	return t.Commit()
 }
 
-// version returns the schema version of the file without changing it, 0 if
-// there is none yet. A file of another program is refused.
+// version returns the schema version of the file, 0 if there is none yet,
+// without changing it but for undoing a write that was cut off. A file of another program is refused.
 func (s *Store) version(ctx context.Context) (int, error) {
 	info, err := os.Stat(s.path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
@@ -135,13 +135,12 @@ func (s *Store) version(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("opening database %q: %w", s.path, err)
 	}
-	db, err := sql.Open("sqlite", "file:"+urlPath(s.path)+"?mode=ro&_pragma=busy_timeout(10000)")
-	if err != nil {
-		return 0, fmt.Errorf("opening database %q: %w", s.path, err)
+	have, app, tables, err := s.peek(ctx, "ro")
+	if sqliteCode(err)&sqlitePrimaryResult == sqliteReadOnly {
+		// Killed in its very first write, before it had its log: SQLite undoes
+		// that by the journal beside it, and must write to do so.
+		have, app, tables, err = s.peek(ctx, "rw")
 	}
-	defer db.Close()
-	var have, app, tables int
-	err = db.QueryRowContext(ctx, "SELECT (SELECT * FROM pragma_user_version), (SELECT * FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)").Scan(&have, &app, &tables)
 	if err != nil && sqliteCode(err) != sqliteNotADB {
 		return 0, fmt.Errorf("reading the version of %q: %w", s.path, explain(err))
 	}
@@ -154,4 +153,15 @@ func (s *Store) version(ctx context.Context) (int, error) {
 		}
 	}
 	return have, nil
+}
+
+// peek reads what tells whose file it is; mode is SQLite's.
+func (s *Store) peek(ctx context.Context, mode string) (have, app, tables int, err error) {
+	db, err := sql.Open("sqlite", "file:"+urlPath(s.path)+"?mode="+mode+"&_pragma=busy_timeout(10000)")
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	defer db.Close()
+	err = db.QueryRowContext(ctx, "SELECT (SELECT * FROM pragma_user_version), (SELECT * FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)").Scan(&have, &app, &tables)
+	return have, app, tables, err
 }

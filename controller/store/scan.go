@@ -58,6 +58,7 @@ func found(err error, zh, en string) error {
 
 // SQLite result codes that people are told about.
 const (
+	sqliteReadOnly      = 8
 	sqliteFull          = 13
 	sqliteNotADB        = 26
 	sqliteIOErrWrite    = 778  // SQLITE_IOERR_WRITE: a disk may be full without saying so
