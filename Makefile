@@ -4,7 +4,7 @@
 GO ?= go
 export CGO_ENABLED = 0
 
-.PHONY: build test tools race lint fuzz cross demo faults rivals clean
+.PHONY: build test tools race lint fuzz cross demo faults rivals powercut clean
 
 build:
 	$(GO) build -trimpath -o bin/ ./cmd/...
@@ -47,6 +47,12 @@ faults: tools
 RIVALS ?= 120
 rivals: tools
 	GATECAST_RIVALS=$(RIVALS) sh internal/acceptance/rivals.sh
+
+# Cuts the power of a virtual machine with an agent, a kernel and ext4 of its
+# own N times and prints a table. A cut takes a quarter of a minute.
+N ?= 40
+powercut: tools
+	GATECAST_POWER_CUTS=$(N) $(GO) test -count=1 -timeout 4h -v -run TestSurvivesPowerCutsOfAMachine ./internal/acceptance
 
 clean:
 	rm -rf bin dist
