@@ -21,6 +21,7 @@ import (
 
 	"gatecast/controller"
 	"gatecast/controller/config"
+	"gatecast/controller/dossier"
 	"gatecast/controller/fleet"
 	"gatecast/internal/configfile"
 	"gatecast/internal/sdnotify"
@@ -44,6 +45,8 @@ const usageText = `用法 · usage: gatecast-controller [SUBCOMMAND] [--config F
   registry import FILE    导入名册（可重复） · import units, compounds, points, groups, liaisons
   backup FILE             备份数据库、密钥和素材，可在运行中做 · back up database, keys and clips; also while running
   restore FILE            用备份恢复，替下的数据另存 · restore a backup; what it replaces is kept aside
+  export --from DAY --to DAY [--point CODE] FILE.zip|DIR
+                          导出证据包，可离线核验 · export the evidence of a period
   version                 版本 · version
 
 password、registry import 和 restore 须先停服务 · need the server stopped: systemctl stop gatecast-controller
@@ -56,6 +59,7 @@ type program struct {
 	out, err io.Writer
 	file     string
 	cfg      config.Config
+	period   dossier.Query // of export
 }
 
 func run(args []string, out, errw io.Writer) int {
@@ -67,6 +71,9 @@ func run(args []string, out, errw io.Writer) int {
 	flags.Usage = func() { fmt.Fprint(errw, usageText) }
 	flags.StringVar(&p.file, "config", "", "configuration file")
 	dataDir := flags.String("data", "", "data folder, instead of the configuration's")
+	flags.StringVar((*string)(&p.period.From), "from", "", "first day of an export, 2006-01-02")
+	flags.StringVar((*string)(&p.period.To), "to", "", "last day of an export")
+	flags.StringVar(&p.period.Point, "point", "", "code of the one point to export")
 	var words []string
 	for rest := args; ; {
 		if err := flags.Parse(rest); errors.Is(err, flag.ErrHelp) {
@@ -124,6 +131,8 @@ func (p *program) command(words []string) (func(context.Context) error, bool) {
 		return func(context.Context) error { _, err := io.WriteString(p.out, registryExample); return err }, true
 	case len(words) == 3 && words[0] == "registry" && words[1] == "import":
 		return func(ctx context.Context) error { return p.importRegistry(ctx, word(2)) }, true
+	case len(words) == 2 && words[0] == "export" && p.period.From != "" && p.period.To != "":
+		return func(ctx context.Context) error { return p.exportTo(ctx, word(1), p.period) }, true
 	case len(words) == 2 && words[0] == "backup":
 		return func(ctx context.Context) error { return p.backup(ctx, word(1)) }, true
 	case len(words) == 2 && words[0] == "restore":

@@ -109,3 +109,33 @@ func FuzzParseRegistry(f *testing.F) {
 	f.Add([]byte(registryExample))
 	f.Fuzz(func(t *testing.T, data []byte) { _, _ = parseRegistry(data, time.Time{}) })
 }
+
+func TestExport(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	out := filepath.Join(t.TempDir(), "out")
+	if status, _, said := runTest(t, "--data", dir, "export", "--from", "2026-11-01", "--to", "2026-11-30", out+".zip"); status != exitBad || !strings.Contains(said, "没有数据库") {
+		t.Errorf("export of an empty folder: %d, %q", status, said)
+	}
+	if status, _, said := runTest(t, "--data", dir, "password", "admin"); status != exitOK {
+		t.Fatalf("password: %d, %q", status, said)
+	}
+	for _, path := range []string{out + ".zip", out} {
+		status, said, errs := runTest(t, "--data", dir, "export", "--from", "2026-11-01", "--to", "2026-11-30", path)
+		if status != exitOK || !strings.Contains(said, "gatecast verify --root ") {
+			t.Fatalf("export to %s: %d, %q, %q", path, status, said, errs)
+		}
+		if status, _, said := runTest(t, "--data", dir, "export", "--from", "2026-11-01", "--to", "2026-11-30", path); status != exitBad || said == "" {
+			t.Errorf("second export to %s: %d, %q", path, status, said)
+		}
+	}
+	if status, _, said := runTest(t, "--data", dir, "export", "--from", "yesterday", "--to", "2026-11-30", out+"-2.zip"); status != exitBad || !strings.Contains(said, "2026-11-23") {
+		t.Errorf("a date that is none: %d, %q", status, said)
+	}
+	if status, _, _ := runTest(t, "--data", dir, "export", out+"-3.zip"); status != exitUsage {
+		t.Errorf("export without dates: %d", status)
+	}
+	files, err := os.ReadDir(filepath.Dir(out))
+	if err != nil || len(files) != 2 {
+		t.Errorf("files beside the exports: %v, %v", files, err)
+	}
+}

@@ -48,6 +48,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"demo", "一分钟试用：主控、三个设备、一段广播 · controller, three agents, a broadcast in a minute", runDemo},
+		{"verify", "离线核验设备日志或证据包 · verify a journal or an export, offline", runVerify},
 		{"bench", "测量 · measure on this machine", runBench},
 		{"plan", "预览播放计划 · what a programme sounds, and what stays silent", runPlan},
 	}

@@ -33,3 +33,10 @@ type Unsigned struct {
 	Hash   string   // of that record
 	Count  int64    // records held up to there
 }
+
+// LogSpan is a part of a journal that is held without a gap.
+type LogSpan struct {
+	Device      wire.DeviceID
+	Log         wire.LogID
+	First, Last wire.Seq // both included
+}

@@ -30,6 +30,14 @@ const (
 	Changed    Code = "changed"    // a file of an export is not the one that was sealed; Detail names it
 )
 
+// Codes lists all of them.
+func Codes() []Code {
+	return []Code{
+		Unreadable, Foreign, Missing, Order, Chain, Forged, Stranger, Unsigned, Backwards,
+		Receipt, Cut, BadReceipt, Fork, Disputed, LostLog, Changed,
+	}
+}
+
 // Fault is one thing that is wrong.
 type Fault struct {
 	Code   Code
