@@ -173,8 +173,9 @@ type Link struct {
 	clips    Clips
 	counters *counters
 	dial     Dialer
-	dice     *dice // of the session
-	planDice *dice // of keepPlan: two goroutines that draw in no order of their own
+	// One for each purpose: what becomes ready at the same instant is taken in
+	// no order, and draws that do not share a stream come out the same.
+	dice, planDice, stateDice, collectDice, windowDice *dice
 
 	nudged    chan struct{}       // state may have changed
 	offers    chan wire.PlanOffer // the newest offer only
@@ -195,7 +196,8 @@ func New(o Options) (*Link, error) {
 	}
 	l := &Link{
 		o: o, log: o.Logger.With("component", "link"),
-		fetcher: newFetcher(o.Base, o.TLS, o.HTTP), counters: c, dice: newDice(o.Rand), planDice: newDice(o.Rand),
+		fetcher: newFetcher(o.Base, o.TLS, o.HTTP), counters: c,
+		dice: newDice(o.Rand), planDice: newDice(o.Rand), stateDice: newDice(o.Rand), collectDice: newDice(o.Rand), windowDice: newDice(o.Rand),
 		nudged: make(chan struct{}, 1), offers: make(chan wire.PlanOffer, 1),
 		orders: make(chan order, 4), results: make(chan wire.Result, 16),
 	}

@@ -58,8 +58,8 @@ func (l *Link) session(ctx context.Context) error {
 		return fmt.Errorf("encoding will: %w", err)
 	}
 	s := &session{
-		l: l, number: number, inbox: make(chan Inbound, inboxSize), window: newWindow(l.dice),
-		state: reporter{every: l.o.Heartbeat, jitter: l.o.ReportJitter, dice: l.dice},
+		l: l, number: number, inbox: make(chan Inbound, inboxSize), window: newWindow(l.windowDice),
+		state: reporter{every: l.o.Heartbeat, jitter: l.o.ReportJitter, dice: l.stateDice},
 		pause: backoff{first: 2 * askAgain, most: askAgainMost, dice: l.dice},
 	}
 	s.tr, err = l.dial(ctx, Connection{
@@ -169,7 +169,7 @@ func (s *session) act(now time.Time) error {
 func (s *session) appended(now time.Time) {
 	s.state.nudge(now)
 	if s.collect.IsZero() {
-		s.collect = now.Add(s.l.dice.within(s.l.o.ReportJitter))
+		s.collect = now.Add(s.l.collectDice.within(s.l.o.ReportJitter))
 	}
 }
 
