@@ -193,6 +193,11 @@ func TestAgentOutlivesTheController(t *testing.T) {
 	if h := k.Hellos; len(h) < 2 || h[len(h)-1].Session <= h[0].Session {
 		t.Errorf("sessions of hellos do not grow: %d, %d", h[0].Session, h[len(h)-1].Session)
 	}
+	// The second answer finds a clock that had run on its own for the outage.
+	k = o.Await(d, 10*time.Second, "drift", func(k officetest.Device) bool { return k.States[len(k.States)-1].Time.ComparedUS != 0 })
+	if got := k.States[len(k.States)-1].Time; got.Level < wire.T1 || got.OffMS > 500 || got.OffMS < -500 || got.SpanS > 60 {
+		t.Errorf("time = %+v, want a comparison after the outage", got)
+	}
 }
 
 func TestAgentRestartsWhereItWas(t *testing.T) {

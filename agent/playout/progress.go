@@ -163,8 +163,8 @@ func (m *marker) follow(ctx context.Context, start time.Time, lead, clip time.Du
 		if frames == 0 {
 			continue
 		}
-		sounded := max(0, min(time.Since(start), audio.Frames(frames).Duration(src.Format().Rate))-lead-sinkLag)
-		if !m.write(min(sounded, clip)) {
+		sounded := min(time.Since(start), audio.Frames(frames).Duration(src.Format().Rate)) - lead
+		if !m.write(max(0, min(sounded-sinkLag, clip))) {
 			return
 		}
 		if !synced && sounded >= clip/2 {

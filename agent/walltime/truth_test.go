@@ -267,3 +267,18 @@ func TestJudge(t *testing.T) {
 		})
 	}
 }
+
+func TestUntrustedNamesTheBoot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := bootAt(now2026, "a")
+		m.synced = true
+		time.Sleep(5 * time.Second)
+		want := Stamp{Wall: now2026.Add(5 * time.Second), Mono: 5 * time.Second, BootID: "a"}
+		if got := Untrusted(m); got != want {
+			t.Errorf("Untrusted = %+v, want %+v", got, want)
+		}
+	})
+	if got := Untrusted(nil); len(got.BootID) != 36 || got.Mono <= 0 || got.Level != wire.T0 {
+		t.Errorf("Untrusted of the real machine = %+v", got)
+	}
+}

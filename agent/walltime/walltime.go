@@ -191,6 +191,20 @@ func (c *Clock) start(built time.Time, s saved) {
 	}
 }
 
+// Untrusted reads k without a Clock, for what must be written before one can
+// be opened: what the machine claims, at level T0, with the boot and the time
+// since it, by which the true time is found later. nil means the real machine.
+func Untrusted(k KernelClock) Stamp {
+	if k == nil {
+		real, err := newKernel()
+		if err != nil {
+			return Stamp{Wall: time.Now().Round(0).UTC()}
+		}
+		k = real
+	}
+	return Stamp{Wall: k.Wall().UTC(), Mono: k.SinceBoot(), BootID: k.BootID()}
+}
+
 // Now reads the clock.
 func (c *Clock) Now() Stamp {
 	c.mu.Lock()
