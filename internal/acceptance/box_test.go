@@ -27,6 +27,8 @@ type box struct {
 	host  *guest.Host // nil while it is off
 	log   *logbook    // of the console, over its boots
 	boots int
+
+	urgent bool // once it has booted it goes before other processes
 }
 
 // newBox makes a box with programs of ours in its /bin.
@@ -58,8 +60,8 @@ func (b *box) boot(s guest.Setting) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if !s.Skip {
-		h.Priority(-10) // it has a sound card, which must not wait
+	if b.urgent {
+		h.Priority(-10)
 	}
 	b.host = h
 	b.t.Cleanup(h.Kill)

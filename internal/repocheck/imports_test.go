@@ -49,6 +49,10 @@ func TestImportsPointOneWay(t *testing.T) {
 	}{
 		{"gatecast/agent", "gatecast/controller", nil, "they meet in schedules and internal only"},
 		{"gatecast/controller", "gatecast/agent", nil, "they meet in schedules and internal only"},
+		{"gatecast/agent", "gatecast/internal/guest", nil, "virtual machines are for tests"},
+		{"gatecast/controller", "gatecast/internal/guest", nil, "virtual machines are for tests"},
+		{"gatecast/audio", "gatecast/internal/guest", nil, "virtual machines are for tests"},
+		{"gatecast/cmd", "gatecast/internal/guest", nil, "virtual machines are for tests"},
 		{"gatecast/agent", "gatecast/cmd", nil, "arrows go down"},
 		{"gatecast/controller", "gatecast/cmd", nil, "arrows go down"},
 		{"gatecast/internal", "gatecast/agent", []string{"gatecast/internal/acceptance", "gatecast/internal/simulate"}, "arrows go down"},
