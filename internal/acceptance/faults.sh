@@ -5,7 +5,7 @@
 # add some. It takes about a quarter of an hour: more kills, a longer storm at
 # the broker and more plays without network than in the usual test run.
 set -eu
-: "${GATECAST_KILLS:=500}" "${GATECAST_BROKER_SECONDS:=30}" "${GATECAST_OUTAGE_PLAYS:=50}" "${GATECAST_POWER_CUTS:=20}"
+: "${GATECAST_KILLS:=500}" "${GATECAST_BROKER_SECONDS:=30}" "${GATECAST_OUTAGE_PLAYS:=48}" "${GATECAST_POWER_CUTS:=20}"
 export GATECAST_POWER_CUTS GATECAST_KILLS GATECAST_BROKER_SECONDS GATECAST_OUTAGE_PLAYS
 cd "$(dirname "$0")/../.."
 packages=$(git grep -l '^func TestSurvives' -- '*_test.go' | xargs -n 1 dirname | sort -u | sed 's|^|./|')

@@ -79,7 +79,7 @@ func TestSurvivesKills(t *testing.T) {
 		t.Errorf("%d kills, want %d", kills, want)
 	}
 	outcome.Report(t, outcome.Row{
-		Fault: "SIGKILL of agents and controller", FaultZH: "随机杀死终端与控制端进程", Tried: kills, Unit: "kills", UnitZH: "次",
+		Fault: "SIGKILL of agents and controller", FaultZH: "随机杀死设备程序和主控", Tried: kills, Unit: "kills", UnitZH: "次",
 		Of: sum.of, Lost: sum.lost, Doubled: sum.doubled,
 		Note:   fmt.Sprintf("1 office, %d gates, %d slots: %s", len(s.gates), truth.of, truth),
 		NoteZH: fmt.Sprintf("1 个街道、%d 个门口、%d 个时段：%s", len(s.gates), truth.of, truth.zh()),

@@ -181,6 +181,6 @@ func TestSurvivesBrokerRestarts(t *testing.T) {
 		Fault: "Mosquitto restarted under load", FaultZH: "负载下反复重启 Mosquitto", Tried: restarts, Unit: "restarts", UnitZH: "次",
 		Of: sum.of, Lost: sum.lost, Doubled: sum.doubled,
 		Note:   fmt.Sprintf("SIGKILL or SIGTERM by lot, %d devices, %d records a second", devices+1, rate),
-		NoteZH: fmt.Sprintf("随机用 SIGKILL 或 SIGTERM；%d 台终端，每秒 %d 条记录", devices+1, rate),
+		NoteZH: fmt.Sprintf("随机用 SIGKILL 或 SIGTERM；%d 台设备，每秒 %d 条记录", devices+1, rate),
 	})
 }
