@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"gatecast/controller/fleet"
 )
 
 // killedFirst leaves in a folder what a program leaves that is killed in the
@@ -55,5 +57,45 @@ func TestOpenAfterAKillInTheFirstWrite(t *testing.T) {
 	}
 	if p := importTest(t, s, 1); len(p) != 1 {
 		t.Errorf("%d points", len(p))
+	}
+}
+
+// A migration of several steps that ends in the middle leaves the backup of
+// what was there before the first one, also when it goes on later.
+func TestMigrationKilledBetweenStepsKeepsItsBackup(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gatecast.db")
+	steps, err := migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := open(t.Context(), path, Options{}, steps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	importTest(t, s, 2)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	n := len(steps)
+	first := migration{n + 1, "first.sql", "ALTER TABLE points ADD COLUMN extra INTEGER NOT NULL DEFAULT 7"}
+	next := func(last string) []migration {
+		return append(steps[:n:n], first, migration{n + 2, "second.sql", last})
+	}
+	if _, err := open(t.Context(), path, Options{}, next("SELECT nonsense")); err == nil {
+		t.Fatal("a broken step was applied")
+	}
+	if s, err = open(t.Context(), path, Options{}, next("CREATE TABLE second (x INTEGER)")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	old, err := open(t.Context(), fmt.Sprintf("%s.before-%04d", path, n+2), Options{}, steps)
+	if err != nil {
+		t.Fatalf("the old program does not open the backup: %v", err)
+	}
+	defer old.Close()
+	if points, err := old.Points(t.Context(), fleet.PointFilter{}); err != nil || len(points) == 0 {
+		t.Errorf("backup has %d points, %v", len(points), err)
 	}
 }

@@ -85,21 +85,34 @@ func (s *Store) migrate(ctx context.Context, steps []migration) error {
 	defer db.Close()
 	db.SetMaxOpenConns(1)
 	if have > 0 {
-		path := fmt.Sprintf("%s.before-%04d", s.path, newest)
-		// Left over from a migration that did not end: the database is still the old one.
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("removing old backup %q: %w", path, err)
-		}
-		if err := backup(ctx, db, path); err != nil {
+		if err := s.backupBefore(ctx, db, have, newest); err != nil {
 			return fmt.Errorf("backing up before migrating: %w", err)
 		}
-		s.logger.Info("backed up before migrating", "path", path, "from", have, "to", newest)
 	}
 	for _, m := range steps[have:] {
 		if err := s.apply(ctx, db, m); err != nil {
 			return fmt.Errorf("migrating to %s: %w", m.name, explain(err))
 		}
 	}
+	return nil
+}
+
+// backupBefore makes the backup of a database that is to be migrated. One that
+// a killed migration left is made anew, unless that had taken its first steps
+// already: then it is the only copy of what was there before.
+func (s *Store) backupBefore(ctx context.Context, db *sql.DB, have, newest int) error {
+	path := fmt.Sprintf("%s.before-%04d", s.path, newest)
+	if held, app, _, err := peek(ctx, path, "ro"); err == nil && app == applicationID && 0 < held && held < have {
+		s.logger.Info("migration goes on; its backup is kept", "path", path, "from", held, "at", have, "to", newest)
+		return nil
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing old backup %q: %w", path, err)
+	}
+	if err := backup(ctx, db, path); err != nil {
+		return err
+	}
+	s.logger.Info("backed up before migrating", "path", path, "from", have, "to", newest)
 	return nil
 }
 
@@ -135,11 +148,11 @@ func (s *Store) version(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("opening database %q: %w", s.path, err)
 	}
-	have, app, tables, err := s.peek(ctx, "ro")
+	have, app, tables, err := peek(ctx, s.path, "ro")
 	if sqliteCode(err)&sqlitePrimaryResult == sqliteReadOnly {
 		// Killed in its very first write, before it had its log: SQLite undoes
 		// that by the journal beside it, and must write to do so.
-		have, app, tables, err = s.peek(ctx, "rw")
+		have, app, tables, err = peek(ctx, s.path, "rw")
 	}
 	if err != nil && sqliteCode(err) != sqliteNotADB {
 		return 0, fmt.Errorf("reading the version of %q: %w", s.path, explain(err))
@@ -156,8 +169,8 @@ func (s *Store) version(ctx context.Context) (int, error) {
 }
 
 // peek reads what tells whose file it is; mode is SQLite's.
-func (s *Store) peek(ctx context.Context, mode string) (have, app, tables int, err error) {
-	db, err := sql.Open("sqlite", "file:"+urlPath(s.path)+"?mode="+mode+"&_pragma=busy_timeout(10000)")
+func peek(ctx context.Context, path, mode string) (have, app, tables int, err error) {
+	db, err := sql.Open("sqlite", "file:"+urlPath(path)+"?mode="+mode+"&_pragma=busy_timeout(10000)")
 	if err != nil {
 		return 0, 0, 0, err
 	}
