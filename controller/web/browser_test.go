@@ -178,6 +178,7 @@ func (w *world) tour(t testing.TB) map[string]string {
 		t.Fatalf("draft: %v %+v", err, problems)
 	}
 	pages["draft"], pages["activate"] = programmePath(draft.ID), programmePath(draft.ID)+"/activate"
+	w.trouble(t, pages)
 	return pages
 }
 

@@ -88,8 +88,8 @@ func families() map[string][]string {
 		"device.time.t":  {"0", "1", "2"},
 		"result.":        {"played", "partial", "failed", "skipped", "doubt", "other"},
 		"record.":        {"boot", "intent", "outcome", "plan", "clock", "gap", "stop", "other"},
-		"audit.":         {"login", "login_refused", "logout", "password", "join_code", "clip", "programme", "activate", "point_sync", "point_time"},
-		"done.":          {"password", "programme", "activated"},
+		"audit.":         {"login", "login_refused", "logout", "password", "join_code", "clip", "programme", "activate", "point_sync", "point_time", "restore", "confirm_plans", "publish", "amend"},
+		"done.":          {"password", "programme", "activated", "published", "amended", "confirmed"},
 		"period.":        {"today", "yesterday", "week", "last_week", "days14"},
 		"tag.":           append(slices.Clone(scamTypes), audiences...),
 		"weekday.short.": {"mon", "tue", "wed", "thu", "fri", "sat", "sun"},
@@ -100,6 +100,11 @@ func families() map[string][]string {
 	for _, s := range []fleet.ProgrammeState{fleet.Draft, fleet.Active, fleet.Superseded} {
 		f["programme.state."] = append(f["programme.state."], string(s))
 	}
+	for _, c := range fleet.DeadCodes {
+		f["dead."] = append(f["dead."], string(c), string(c)+".text")
+	}
+	f["gaps.why."] = []string{"corrupt", "full", "aged", "sync", "other"}
+	f["cause."] = []string{string(fleet.CauseLate), string(fleet.CauseEvidence)}
 	for _, d := range schedules.DayTypes() {
 		f["daytype."] = append(f["daytype."], string(d))
 	}

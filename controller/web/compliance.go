@@ -36,6 +36,8 @@ type complianceView struct {
 	Listing string          // heading of the list
 	NoDemo  bool
 	Demo    int // owed slots that were played into files
+	Sealed  []sealedView
+	Publish string // path of signing the period; empty where it may not be signed
 }
 
 // complianceFilter is what the URL asks for.
@@ -113,6 +115,12 @@ func (s *Server) compliance(ctx context.Context, v *visit, r *http.Request) (fra
 		return f, err
 	}
 	s.complianceChoices(v, view, p, q, rows)
+	if view.Sealed, err = s.sealed(ctx, v, q); err != nil {
+		return f, err
+	}
+	if fleet.May(v.User.Role, fleet.ActPublish) && !slices.ContainsFunc(view.Sealed, func(x sealedView) bool { return x.Same }) {
+		view.Publish = "/publications/new?" + url.Values{"from": {view.From}, "to": {view.To}}.Encode()
+	}
 	f.V = view
 	return f, nil
 }

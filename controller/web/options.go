@@ -138,6 +138,32 @@ type Audit interface {
 	Audits(ctx context.Context, limit int) ([]fleet.Audit, error) // newest first
 }
 
+// Publications are the sealed periods. Refusals are *fleet.Errors.
+type Publications interface {
+	// Publish seals the sums of a period as they stand.
+	Publish(ctx context.Context, p fleet.Publication) (fleet.Publication, error)
+	Publications(ctx context.Context) ([]fleet.Publication, error) // newest first
+	// Published returns one with all that belongs to it; fleet.NotFound if there is none.
+	Published(ctx context.Context, id fleet.PublicationID) (fleet.PublishedPeriod, error)
+	// Amend signs what changed since; fleet.Conflict if nothing did.
+	Amend(ctx context.Context, a fleet.Amendment) (fleet.Amendment, error)
+}
+
+// Losses are the records that could not be taken and those that nobody has.
+type Losses interface {
+	DeadLetters(ctx context.Context, f fleet.DeadFilter) ([]fleet.DeadLetter, error)
+	DeadCounts(ctx context.Context) ([]fleet.DeadCount, error)
+	Gaps(ctx context.Context, id fleet.PointID) ([]fleet.Gap, error)
+}
+
+// Recovery is what happens after the database was restored from a backup.
+type Recovery interface {
+	Restores(ctx context.Context) ([]fleet.Restore, error) // newest first
+	// ConfirmPlans lets the devices that wait for a person have plans again and
+	// returns how many they are.
+	ConfirmPlans(ctx context.Context, now time.Time) (int, error)
+}
+
 // Options of a Server. The interfaces, Logins, Logger and Zone are required.
 type Options struct {
 	Registry   Registry
@@ -151,10 +177,15 @@ type Options struct {
 	JoinCodes  JoinCodes
 	Trust      Trust
 	Audit      Audit
-	Logins     *auth.Logins
-	Events     *Hub // nil means that pages are refreshed by the clock only
-	Logger     *slog.Logger
-	Zone       *time.Location // of days and times on every page
+
+	Publications Publications
+	Losses       Losses
+	Recovery     Recovery
+
+	Logins *auth.Logins
+	Events *Hub // nil means that pages are refreshed by the clock only
+	Logger *slog.Logger
+	Zone   *time.Location // of days and times on every page
 
 	Calendar *schedules.Calendar // nil means the shipped table
 
@@ -177,6 +208,8 @@ func (o *Options) validate() error {
 		return errors.New("web options: Clips, Media, Programmes and Planner are required")
 	case o.JoinCodes == nil, o.Trust == nil, o.Audit == nil:
 		return errors.New("web options: JoinCodes, Trust and Audit are required")
+	case o.Publications == nil, o.Losses == nil, o.Recovery == nil:
+		return errors.New("web options: Publications, Losses and Recovery are required")
 	case o.Logins == nil, o.Logger == nil, o.Zone == nil:
 		return errors.New("web options: Logins, Logger and Zone are required")
 	}

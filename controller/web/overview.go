@@ -3,7 +3,9 @@ package web
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -85,6 +87,12 @@ func (s *Server) overview(ctx context.Context, v *visit, r *http.Request) (frame
 		return f, err
 	}
 	view := v.L.overviewOf(p, rows[:cut], rows, v.Now)
+	office, err := s.losses(ctx, v, slices.Collect(maps.Values(p.device)))
+	if err != nil {
+		return f, err
+	}
+	view.Needs = append(office, view.Needs...)
+	view.Urgent += len(office)
 	if err := s.o.Trouble(); err != nil {
 		view.Needs = append([]need{v.L.trouble(err)}, view.Needs...)
 		view.Urgent++

@@ -38,6 +38,7 @@ type pointView struct {
 	Codes      []codeRow
 	MayEnrol   bool
 	NeedSync   bool // nothing sounds below T2
+	Gaps       []gapRow
 }
 
 // slotRow is one slot of today in the list of a point.
@@ -138,6 +139,9 @@ func (s *Server) point(ctx context.Context, v *visit, r *http.Request) (frame, e
 	}
 	for _, rec := range latest {
 		view.Records = append(view.Records, v.L.recordRow(rec, v.Now))
+	}
+	if view.Gaps, err = s.gapsOf(ctx, v, id); err != nil {
+		return f, err
 	}
 	if view.MayEnrol = fleet.May(v.User.Role, fleet.ActEnrol); view.MayEnrol {
 		if view.Codes, err = s.codesOf(ctx, v, id); err != nil {

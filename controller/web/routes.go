@@ -53,6 +53,18 @@ func (s *Server) routes() http.Handler {
 	// compliance
 	s.page(mux, fleet.ActRead, "/compliance", "compliance", s.compliance)
 
+	// published periods
+	s.page(mux, fleet.ActRead, "/publications", "publications", s.publications)
+	s.page(mux, fleet.ActPublish, "/publications/new", "publish", s.publish)
+	s.page(mux, fleet.ActRead, "/publications/{id}", "publication", s.publication)
+	s.may(mux, fleet.ActPublish, "POST /publications", s.sealPeriod)
+	s.may(mux, fleet.ActPublish, "POST /publications/{id}/amend", s.amend)
+
+	// what was lost, and what follows a restore
+	s.page(mux, fleet.ActRead, "/rejected", "rejected", s.rejected)
+	s.page(mux, fleet.ActRead, "/restored", "restored", s.restored)
+	s.may(mux, fleet.ActActivate, "POST /restored/confirm", s.confirmPlans)
+
 	// enrolment of devices
 	s.page(mux, fleet.ActEnrol, "/enrol", "enrol", s.enrolList)
 	s.may(mux, fleet.ActEnrol, "POST /enrol", s.issueCode)

@@ -27,6 +27,9 @@ var routeTable = []struct{ method, path, who string }{
 	{"GET", "/programmes", "aci"}, {"GET", "/programmes/1", "aci"}, {"GET", "/programmes/1/yaml", "aci"}, {"POST", "/programmes", "ac"},
 	{"GET", "/programmes/1/activate", "ac"}, {"POST", "/programmes/1/activate", "ac"},
 	{"GET", "/compliance", "aci"},
+	{"GET", "/publications", "aci"}, {"GET", "/publications/1", "aci"}, {"GET", "/publications/new", "ai"},
+	{"POST", "/publications", "ai"}, {"POST", "/publications/1/amend", "ai"},
+	{"GET", "/rejected", "aci"}, {"GET", "/restored", "aci"}, {"POST", "/restored/confirm", "ac"},
 	{"GET", "/nowhere", "aci"}, {"POST", "/login", "*"},
 	{"POST", "/logout", "aci"}, // last: it ends the session that the others need
 }
