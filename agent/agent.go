@@ -132,12 +132,10 @@ func (a *App) openStores(dirs Dirs) (err error) {
 	a.clock = clock
 	a.mu.Unlock()
 	a.faults = condition.New(func() time.Time { return clock.Now().Wall })
-	if lost := a.journal.Damage(); len(lost) > 0 {
-		a.faults.Set(condition.JournalDamaged, fmt.Sprintf("%s %d–%d", lost[0].Log, lost[0].First, lost[0].Last))
-	}
 	if a.plans, err = plan.Open(dirs.Plan, a.id.Device, a.id.Root, a.o.FS); err != nil {
 		return err
 	}
+	a.cardFaults()
 	if p, _, _, ok := a.plans.Current(); ok {
 		clock.RaiseFloor(wire.FromUS(p.IssuedUS))
 	}

@@ -35,7 +35,7 @@ func Enrol(ctx context.Context, o Options) error {
 	dir := DirsOf(o.DataDir).Identity
 	waiting, pause := false, tryFirst
 	for {
-		if _, err := enrol.Load(dir, o.FS); !errors.Is(err, enrol.ErrNotEnrolled) {
+		if _, err := enrol.Inspect(dir, o.FS); !errors.Is(err, enrol.ErrNotEnrolled) {
 			return err
 		}
 		text, from := findLine(o, log)

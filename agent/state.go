@@ -16,6 +16,7 @@ import (
 // link's to fill in.
 func (a *App) state() wire.State {
 	now := a.clock.Now()
+	a.cardFaults()
 	s := wire.State{
 		Log: a.journal.Log(), LastSeq: a.journal.Last(), AckedSeq: a.journal.Acked(), Older: a.journal.Older(),
 		Receipt: a.journal.Receipt(),

@@ -86,7 +86,7 @@ func Inspect(dataDir string) (Status, error) {
 		s.Time, s.TimeLevel, s.TimeErrMS = now.Wall, now.Level, now.Err.Milliseconds()
 	}
 	problem(s.readJournal(dirs.Journal))
-	id, err := enrol.Inspect(dirs.Identity)
+	id, err := enrol.Inspect(dirs.Identity, nil)
 	switch {
 	case errors.Is(err, enrol.ErrNotEnrolled):
 		return s, nil

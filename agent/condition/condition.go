@@ -35,6 +35,7 @@ const (
 	JournalFault    Code = "journal_fault"    // records cannot be written
 	JournalDamaged  Code = "journal_damaged"  // records were lost from the card
 	RecordsDisputed Code = "records_disputed" // the controller signed something else than the journal says
+	CardFailing     Code = "card_failing"     // the card damaged a file that was restored, or did not confirm a write
 	DiskFull        Code = "disk_full"        // no space for clips or records
 	LinkDown        Code = "link_down"        // no connection to the controller
 	CertExpiring    Code = "cert_expiring"    // the certificate ends soon
@@ -73,6 +74,7 @@ var traits = map[Code]trait{
 	JournalFault:    {Bad, 0},
 	JournalDamaged:  {Warn, 0},
 	RecordsDisputed: {Bad, 0},
+	CardFailing:     {Warn, 0},
 	DiskFull:        {Bad, 0},
 	LinkDown:        {Warn, time.Minute},
 	CertExpiring:    {Warn, 0},

@@ -9,11 +9,12 @@
 // On disk, in a folder of its own (mode 0700):
 //
 //	key.pem, key-copy.pem  the private key twice, PKCS #8, mode 0600
-//	root.json              the envelope of the trust root, as received
-//	identity.json          who we are, where the controller is, our certificate
+//	root.json              the envelope of the trust root, as received; and root-copy.json
+//	identity.json          who we are, where the controller is, our certificate; and identity-copy.json
 //
-// identity.json is written last and is the commit: without it the device is
-// not enrolled, and Join may be repeated with the same key and code. Every
-// write is durable. Only the wiring of the agent and its command use this
+// identity.json is written last and is the commit: without it and its copy the
+// device is not enrolled, and Join may be repeated with the same key and code.
+// Every write is durable, and every file ends with a checksum. What a card has
+// damaged is restored from its copy when the identity is loaded. Only the wiring of the agent and its command use this
 // package; an Identity is safe for concurrent use.
 package enrol

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -22,11 +21,6 @@ import (
 
 // ErrNotEnrolled is returned by Load when dir holds no identity.
 var ErrNotEnrolled = errors.New("device is not enrolled")
-
-const (
-	identityFile = "identity.json"
-	rootFile     = "root.json"
-)
 
 // Identity is what a device became by enrolment. It is safe for concurrent
 // use; only its certificate changes, by Renew.
@@ -44,8 +38,11 @@ type Identity struct {
 
 	dir  string
 	fs   durable.Volume
+	file []byte // content of identity.json, as it was read; guarded by mu
 	key  *ecdsa.PrivateKey
 	pool *x509.CertPool
+
+	mended []string // names of files
 
 	mu   sync.Mutex
 	cert *x509.Certificate
@@ -65,69 +62,88 @@ type stored struct {
 }
 
 // Load returns the identity in dir, or ErrNotEnrolled, or an *Error with code
-// BadDisk when something of it is damaged. A lost copy of the key is written
-// anew. disk is where dir is; nil means the real one.
+// BadDisk when something of it is damaged in both of its copies. A copy that is
+// damaged or missing is written anew from the other; Mended tells which. A card
+// that does not take it is no error. disk is where dir is; nil means the real
+// one.
 func Load(dir string, disk durable.FS) (*Identity, error) {
-	v := durable.On(disk)
-	id, err := inspect(v, dir)
+	id, err := Inspect(dir, disk)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := bearKey(v, dir); err != nil {
-		return nil, &Error{Code: BadDisk, Subject: dir, Err: err}
-	}
+	_ = id.mend() // what was damaged is told all the same
 	return id, nil
 }
 
-// Inspect is Load on the real disk without writing anything.
-func Inspect(dir string) (*Identity, error) { return inspect(durable.On(nil), dir) }
-
-func inspect(v durable.Volume, dir string) (*Identity, error) {
-	path := filepath.Join(dir, identityFile)
-	data, err := v.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+// Inspect is Load without writing anything.
+func Inspect(dir string, disk durable.FS) (*Identity, error) {
+	v := durable.On(disk)
+	contents, gone, err := copies(v, dir, identityFiles)
+	if gone {
 		return nil, ErrNotEnrolled
 	}
-	if err != nil {
-		return nil, &Error{Code: BadDisk, Subject: path, Err: err}
+	for _, data := range contents {
+		id, perr := parseIdentity(v, dir, data)
+		if perr == nil {
+			return id, nil
+		}
+		err = errors.Join(err, perr)
+		if errors.Is(perr, errNewer) {
+			break
+		}
 	}
-	id, err := parseIdentity(v, dir, data)
-	if err != nil {
-		return nil, &Error{Code: BadDisk, Subject: dir, Err: err}
-	}
-	return id, nil
+	return nil, &Error{Code: BadDisk, Subject: dir, Err: err}
 }
+
+// errNewer keeps an old copy from standing in for what it does not know.
+var errNewer = errors.New("it is from a newer program")
 
 func parseIdentity(v durable.Volume, dir string, data []byte) (*Identity, error) {
 	var s stored
 	if err := json.Unmarshal(data, &s); err != nil {
-		return nil, fmt.Errorf("parsing %s: %w", identityFile, err)
+		return nil, fmt.Errorf("parsing %s: %w", identityFiles[0], err)
 	}
 	if s.Version != 1 {
-		return nil, fmt.Errorf("%s of version %d, want 1: it is from a newer program", identityFile, s.Version)
+		return nil, fmt.Errorf("%s of version %d, want 1: %w", identityFiles[0], s.Version, errNewer)
 	}
-	root, err := v.ReadFile(filepath.Join(dir, rootFile))
+	root, err := readRoot(v, dir, s.RootHash)
 	if err != nil {
 		return nil, fmt.Errorf("reading trust root: %w", err)
-	}
-	if seal.Hash(root) != s.RootHash {
-		return nil, errors.New("trust root does not have the hash that was pinned")
 	}
 	_, pool, err := parseRoot(root)
 	if err != nil {
 		return nil, err
 	}
-	key, err := readKey(v, dir)
+	keys, err := readKeys(v, dir)
 	if err != nil {
 		return nil, fmt.Errorf("reading key: %w", err)
 	}
 	id := &Identity{
 		Device: s.Device, Point: s.Point, PointName: s.PointName, URL: s.URL, MQTT: s.MQTT,
 		Root: root, RootHash: s.RootHash, Enrolled: wire.FromUS(s.EnrolUS),
-		dir: dir, fs: v, key: key, pool: pool,
+		dir: dir, fs: v, file: data, pool: pool,
 	}
-	id.cert, err = id.checkCert(s.Cert)
-	return id, err
+	for _, id.key = range keys { // one of two may have lost a bit and still be a key
+		if id.cert, err = id.checkCert(s.Cert); err == nil {
+			return id, nil
+		}
+	}
+	return nil, err
+}
+
+// readRoot returns the copy of the trust root that has the pinned hash.
+func readRoot(v durable.Volume, dir, hash string) ([]byte, error) {
+	contents, gone, err := copies(v, dir, rootFiles)
+	if gone {
+		return nil, fs.ErrNotExist
+	}
+	for _, root := range contents {
+		if seal.Hash(root) == hash {
+			return root, nil
+		}
+		err = errors.Join(err, errors.New("trust root does not have the hash that was pinned"))
+	}
+	return nil, err
 }
 
 // checkCert parses der and checks that it is a certificate for our key, our
@@ -149,8 +165,8 @@ func (id *Identity) checkCert(der []byte) (*x509.Certificate, error) {
 	return cert, nil
 }
 
-// save writes the root, then identity.json as the commit, and only then makes
-// cert the one in use.
+// save writes the root, then identity.json as the commit, both twice, and only
+// then makes cert the one in use.
 func (id *Identity) save(cert *x509.Certificate) error {
 	data, err := json.MarshalIndent(stored{
 		Version: 1, Device: id.Device, Point: id.Point, PointName: id.PointName,
@@ -159,10 +175,10 @@ func (id *Identity) save(cert *x509.Certificate) error {
 	if err != nil {
 		return fmt.Errorf("encoding identity: %w", err)
 	}
-	if err := id.fs.WriteFile(filepath.Join(id.dir, rootFile), id.Root, 0o600); err != nil {
+	if err := store(id.fs, id.dir, rootFiles, id.Root); err != nil {
 		return err
 	}
-	if err := id.fs.WriteFile(filepath.Join(id.dir, identityFile), append(data, '\n'), 0o600); err != nil {
+	if err := store(id.fs, id.dir, identityFiles, append(data, '\n')); err != nil {
 		return err
 	}
 	id.mu.Lock()

@@ -5,13 +5,19 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"gatecast/internal/durable"
 	"gatecast/internal/officetest"
 )
 
@@ -32,56 +38,118 @@ func TestLoadWithoutIdentity(t *testing.T) {
 	}
 }
 
-// TestLoadOfDamage damages one file at a time: what can be mended is mended,
-// anything else is refused by name and never replaced by something new.
+// TestLoadOfDamage damages one file of two: it is written anew from the other
+// and named. The same damage in both is refused, and never replaced by
+// something new.
 func TestLoadOfDamage(t *testing.T) {
-	tests := map[string]struct {
-		file   string
-		damage func(old []byte) []byte
-		mended bool
-		want   string
-	}{
-		"first_key_gone":   {"key.pem", func([]byte) []byte { return nil }, true, ""},
-		"first_key_zeroed": {"key.pem", func(old []byte) []byte { return make([]byte, len(old)) }, true, ""},
-		"second_key_cut":   {"key-copy.pem", func(old []byte) []byte { return old[:40] }, true, ""},
-		"root_changed":     {"root.json", func(old []byte) []byte { return append(old, ' ') }, false, "hash that was pinned"},
-		"root_gone":        {"root.json", func([]byte) []byte { return nil }, false, "root"},
-		"identity_cut":     {"identity.json", func(old []byte) []byte { return old[:len(old)/2] }, false, "identity.json"},
-		"identity_of_tomorrow": {"identity.json", func(old []byte) []byte {
-			return []byte(strings.Replace(string(old), `"version": 1`, `"version": 2`, 1))
-		}, false, "newer program"},
+	damages := map[string]func(old []byte) []byte{
+		"gone":   func([]byte) []byte { return nil },
+		"zeroed": func(old []byte) []byte { return make([]byte, len(old)) },
+		"cut":    func(old []byte) []byte { return old[:len(old)/2] },
+		"bit":    func(old []byte) []byte { old[len(old)/3] ^= 4; return old },
+		"empty":  func([]byte) []byte { return []byte{} },
 	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			id, dir := newMember(t, officetest.New(t))
-			path := filepath.Join(dir, tt.file)
-			old, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
+	_, whole := newMember(t, officetest.New(t))
+	for name, damage := range damages {
+		for _, files := range [][]string{keyFiles, rootFiles, identityFiles} {
+			for _, hit := range [][]string{files[:1], files[1:], files} {
+				t.Run(name+"_"+strings.Join(hit, "_and_"), func(t *testing.T) { damaged(t, whole, hit, damage) })
 			}
-			if data := tt.damage(old); data == nil {
-				err = os.Remove(path)
-			} else {
-				err = os.WriteFile(path, data, 0o600)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			again, err := Load(dir, nil)
-			if !tt.mended {
-				if codeOf(err) != BadDisk || !strings.Contains(err.Error(), tt.want) {
-					t.Fatalf("Load = %v, want code %q and %q", err, BadDisk, tt.want)
-				}
-				return
-			}
-			if err != nil || again.Device != id.Device {
-				t.Fatalf("Load = %v, %v", again, err)
-			}
-			if now, err := os.ReadFile(path); err != nil || string(now) != string(old) {
-				t.Errorf("the damaged copy was not written anew: %v", err)
-			}
-		})
+		}
 	}
+}
+
+func damaged(t *testing.T, whole string, files []string, damage func([]byte) []byte) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(whole)); err != nil {
+		t.Fatal(err)
+	}
+	before := filesOf(t, dir)
+	gone := false
+	for _, name := range files {
+		path := filepath.Join(dir, name)
+		data := damage([]byte(before[name]))
+		err := os.WriteFile(path, data, 0o600)
+		if gone = data == nil; gone {
+			err = os.Remove(path)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	id, err := Load(dir, nil)
+	switch {
+	case len(files) == 2 && gone && files[0] == identityFiles[0]:
+		if err != ErrNotEnrolled {
+			t.Fatalf("Load = %v, want %v", err, ErrNotEnrolled)
+		}
+	case len(files) == 2:
+		if codeOf(err) != BadDisk {
+			t.Fatalf("Load = %v, want code %q", err, BadDisk)
+		}
+	case err != nil:
+		t.Fatalf("Load: %v", err)
+	default:
+		want := files
+		if gone && files[0] != keyFiles[0] && strings.Contains(files[0], "-copy") || gone && files[0] == keyFiles[1] {
+			want = nil // as after a power cut between the two
+		}
+		if diff := cmp.Diff(want, id.Mended(), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("Mended (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(before, filesOf(t, dir)); diff != "" {
+			t.Errorf("files (-before +after):\n%s", diff)
+		}
+	}
+}
+
+func filesOf(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := make(map[string]string)
+	for _, name := range slices.Concat(keyFiles, rootFiles, identityFiles) {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[name] = string(data)
+	}
+	return all
+}
+
+func TestIdentityOfANewerProgramIsNotReplacedByItsCopy(t *testing.T) {
+	_, dir := newMember(t, officetest.New(t))
+	path := filepath.Join(dir, "identity.json")
+	data, err := durable.On(nil).ReadChecked(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer := strings.Replace(string(data), `"version": 1`, `"version": 2`, 1)
+	if err := durable.On(nil).WriteChecked(path, []byte(newer), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(dir, nil); codeOf(err) != BadDisk || !strings.Contains(err.Error(), "newer program") {
+		t.Errorf("Load = %v, want code %q", err, BadDisk)
+	}
+}
+
+// TestIdentityOfAnEarlierVersionIsCopied has single files without checksums.
+func TestIdentityOfAnEarlierVersionIsCopied(t *testing.T) {
+	id, dir := newMember(t, officetest.New(t))
+	for _, names := range [][]string{keyFiles, rootFiles, identityFiles} {
+		path := filepath.Join(dir, names[0])
+		data, err := durable.On(nil).ReadChecked(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(os.WriteFile(path, data, 0o600), os.Remove(filepath.Join(dir, names[1]))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again, err := Load(dir, nil)
+	if err != nil || again.Device != id.Device || len(again.Mended()) != 0 {
+		t.Fatalf("Load = %v, %v, mended %v", again, err, again.Mended())
+	}
+	filesOf(t, dir) // all six
 }
 
 func TestLoadWithBothKeysGoneIsNotAFreshStart(t *testing.T) {

@@ -113,8 +113,10 @@ func TestJoinSurvivesInterruption(t *testing.T) {
 			if _, err := Join(t.Context(), req); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.Remove(filepath.Join(req.Dir, identityFile)); err != nil {
-				t.Fatal(err)
+			for _, name := range identityFiles {
+				if err := os.Remove(filepath.Join(req.Dir, name)); err != nil {
+					t.Fatal(err)
+				}
 			}
 		},
 		"one_key_copy_only": func(t *testing.T, o *officetest.Office, req Request) {
@@ -141,8 +143,8 @@ func TestJoinSurvivesInterruption(t *testing.T) {
 			req := newRequest(t, o, "K7QM4T2P")
 			interrupt(t, o, req)
 			var first wire.DeviceID
-			if key, err := readKey(durable.On(nil), req.Dir); err == nil {
-				spki, _ := x509.MarshalPKIXPublicKey(&key.PublicKey)
+			if keys, err := readKeys(durable.On(nil), req.Dir); err == nil {
+				spki, _ := x509.MarshalPKIXPublicKey(&keys[0].PublicKey)
 				first = DeviceID(spki)
 			}
 			id, err := Join(t.Context(), req)
@@ -153,8 +155,8 @@ func TestJoinSurvivesInterruption(t *testing.T) {
 				t.Errorf("device %q, at first %q, the office knows %q", id.Device, first, o.UsedBy("K7QM4T2P"))
 			}
 			entries, err := os.ReadDir(req.Dir)
-			if err != nil || len(entries) != 4 {
-				t.Errorf("folder holds %v, want four files: %v", entries, err)
+			if err != nil || len(entries) != 6 {
+				t.Errorf("folder holds %v, want six files: %v", entries, err)
 			}
 		})
 	}

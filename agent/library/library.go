@@ -123,6 +123,10 @@ func (l *Library) read(sha string) ([]byte, error) {
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxClipBytes+1))
 	if err != nil {
+		// It stays, and what is fetched in its place goes to other sectors.
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.verified, sha)
 		return nil, fmt.Errorf("reading clip: %w", err)
 	}
 	sum := sha256.Sum256(data)
@@ -166,17 +170,21 @@ func (l *Library) fetch(ctx context.Context, c wire.ManifestClip, fetch Fetcher)
 		return fmt.Errorf("%w: %d bytes", ErrContent, c.Bytes)
 	}
 	part := l.path(c.SHA256) + partSuffix
-	sum, have, err := l.resume(part, c.Bytes)
-	if err != nil {
-		return err
-	}
-	if have < c.Bytes {
+	for again := true; again; {
+		sum, have, err := l.resume(part, c.Bytes)
+		if err != nil {
+			return err
+		}
 		if err := l.download(ctx, c, part, have, sum, fetch); err != nil {
 			return err
 		}
-	}
-	if hex.EncodeToString(sum.Sum(nil)) != c.SHA256 {
-		return errors.Join(ErrHash, l.fs.Remove(part))
+		if hex.EncodeToString(sum.Sum(nil)) == c.SHA256 {
+			break
+		}
+		if err := l.fs.Remove(part); err != nil || have == 0 {
+			return errors.Join(ErrHash, err)
+		}
+		// A power cut may have left holes in what was fetched before.
 	}
 	if err := l.fs.Replace(part, l.path(c.SHA256)); err != nil {
 		return err
@@ -189,8 +197,8 @@ func (l *Library) fetch(ctx context.Context, c wire.ManifestClip, fetch Fetcher)
 
 const partSuffix = ".part"
 
-// resume hashes what an earlier fetch left; more than there can be is thrown
-// away.
+// resume hashes what an earlier fetch left; more than there can be, or what
+// cannot be read, is thrown away.
 func (l *Library) resume(part string, size int64) (sum hash.Hash, have int64, err error) {
 	sum = sha256.New()
 	f, err := l.fs.OpenFile(part, os.O_RDONLY, 0)
@@ -201,38 +209,42 @@ func (l *Library) resume(part string, size int64) (sum hash.Hash, have int64, er
 		return nil, 0, err
 	}
 	defer f.Close()
-	if have, err = io.Copy(sum, io.LimitReader(f, size+1)); err != nil {
-		return nil, 0, err
-	}
-	if have > size {
+	if have, err = io.Copy(sum, io.LimitReader(f, size+1)); err != nil || have > size {
 		sum.Reset()
 		return sum, 0, l.fs.Remove(part)
 	}
 	return sum, have, nil
 }
 
-// download appends the rest of c to part and syncs it. What arrived before an
-// error stays for the next try, except on a full disk, where records need the
-// space more.
+// download appends the rest of c to part and syncs it, also when nothing is to
+// be appended: an earlier run may have ended before its sync. What arrived
+// before an error stays for the next try, except on a full disk, where records
+// need the space more, and after a failed sync, which leaves nobody knowing
+// what is on the disk.
 func (l *Library) download(ctx context.Context, c wire.ManifestClip, part string, have int64, sum hash.Hash, fetch Fetcher) (err error) {
-	body, total, err := fetch.Fetch(ctx, wire.PathClips+c.SHA256, have)
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	if total != c.Bytes {
-		return fmt.Errorf("%w: the controller has %d bytes, the manifest %d", ErrContent, total, c.Bytes)
+	var body io.Reader = strings.NewReader("")
+	if have < c.Bytes {
+		b, total, err := fetch.Fetch(ctx, wire.PathClips+c.SHA256, have)
+		if err != nil {
+			return err
+		}
+		defer b.Close()
+		if total != c.Bytes {
+			return fmt.Errorf("%w: the controller has %d bytes, the manifest %d", ErrContent, total, c.Bytes)
+		}
+		body = io.LimitReader(b, c.Bytes-have)
 	}
 	f, err := l.fs.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return full(err)
 	}
-	n, err := io.Copy(io.MultiWriter(f, sum), io.LimitReader(body, c.Bytes-have))
+	n, err := io.Copy(io.MultiWriter(f, sum), body)
 	if err == nil && have+n < c.Bytes {
 		err = fmt.Errorf("broke off at %d of %d bytes: %w", have+n, c.Bytes, io.ErrUnexpectedEOF)
 	}
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err = full(err); errors.Is(err, ErrFull) {
+	serr := f.Sync()
+	err = full(errors.Join(err, serr, f.Close()))
+	if serr != nil || errors.Is(err, ErrFull) {
 		err = errors.Join(err, l.fs.Remove(part))
 	}
 	return err

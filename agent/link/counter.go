@@ -2,9 +2,7 @@ package link
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"sync"
 	"time"
@@ -33,17 +31,14 @@ type savedCounters struct {
 // openCounters reads dir/link.json. When there is none that can be read,
 // sessions go on from the seconds since 1970 at now: that is above every
 // number given out before, as no device connects once a second for ever.
-func openCounters(disk durable.FS, dir string, now time.Time) (*counters, error) {
+func openCounters(disk durable.FS, dir string, now time.Time) *counters {
 	c := &counters{path: filepath.Join(dir, "link.json"), fs: durable.On(disk)}
-	data, err := c.fs.ReadFile(c.path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("reading session counter: %w", err)
-	}
+	data, err := c.fs.ReadChecked(c.path)
 	if err != nil || json.Unmarshal(data, &c.disk) != nil {
 		c.disk = savedCounters{Session: uint64(max(0, now.Unix()))}
 	}
 	c.session = c.disk.Session
-	return c, nil
+	return c
 }
 
 // nextSession returns a number above every one before, also those of earlier
@@ -67,7 +62,7 @@ func (c *counters) write(next savedCounters) error {
 	if err != nil {
 		return err
 	}
-	if err := c.fs.WriteFile(c.path, data, 0o600); err != nil {
+	if err := c.fs.WriteChecked(c.path, data, 0o600); err != nil {
 		return err
 	}
 	c.disk = next

@@ -190,10 +190,7 @@ func New(o Options) (*Link, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	c, err := openCounters(o.FS, o.Dir, o.Clock.Now().Wall)
-	if err != nil {
-		return nil, err
-	}
+	c := openCounters(o.FS, o.Dir, o.Clock.Now().Wall)
 	l := &Link{
 		o: o, log: o.Logger.With("component", "link"),
 		fetcher: newFetcher(o.Base, o.TLS, o.HTTP), counters: c,

@@ -2,9 +2,7 @@ package plan
 
 import (
 	"crypto/subtle"
-	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -58,7 +56,7 @@ func (s *Store) VerifyCommand(env []byte, nonce string, nowUS int64) (wire.Comma
 	case c.ExpiresUS == 0 || c.ExpiresUS-c.IssuedUS > maxCommandLife:
 		return wire.Command{}, fmt.Errorf("command %q: %w: it lives longer than five minutes", c.ID, ErrShape)
 	}
-	if err := s.fs.WriteFile(filepath.Join(s.dir, counterName), []byte(strconv.FormatUint(c.Counter, 10)+"\n"), 0o600); err != nil {
+	if err := s.fs.WriteChecked(filepath.Join(s.dir, counterName), []byte(strconv.FormatUint(c.Counter, 10)+"\n"), 0o600); err != nil {
 		return wire.Command{}, fmt.Errorf("storing command counter: %w", err)
 	}
 	s.counter = c.Counter
@@ -77,15 +75,9 @@ func same(a, b string) bool {
 	return b != "" && subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
 }
 
-func (s *Store) loadCounter() error {
-	data, err := s.fs.ReadFile(filepath.Join(s.dir, counterName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
+func (s *Store) loadCounter() {
 	// A counter that cannot be read counts as 0: the nonce still protects.
-	s.counter, _ = strconv.ParseUint(strings.TrimSpace(string(data)), 10, 64)
-	return nil
+	if data, err := s.fs.ReadChecked(filepath.Join(s.dir, counterName)); err == nil {
+		s.counter, _ = strconv.ParseUint(strings.TrimSpace(string(data)), 10, 64)
+	}
 }

@@ -7,8 +7,10 @@
 // one before goes on. Versions never go back.
 //
 // On disk, each replaced as a whole: accepted (plan and manifest in one file,
-// so that they cannot mix), counter (the highest command counter), root (the
-// newest trust root, once it was rotated).
+// so that they cannot mix), held (their versions and hashes, which count when
+// accepted itself is damaged), counter (the highest command counter), root and
+// root-copy (the trust roots that followed the pinned one, twice: without them
+// keys that were retired would count again).
 //
 // A Store is safe for concurrent use. Plans and manifests that it returns are
 // shared and must not be changed.
@@ -21,6 +23,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,8 +49,8 @@ var (
 
 const (
 	acceptedName = "accepted"
+	heldName     = "held"
 	counterName  = "counter"
-	rootName     = "root"
 )
 
 // pair is what is in force.
@@ -67,16 +70,20 @@ type Store struct {
 
 	mu       sync.Mutex
 	root     *wire.Root
+	roots    [][]byte // envelopes from the pinned root to the one in force
 	library  []seal.PublicKey
 	director []seal.PublicKey
 	now      *pair // nil when nothing was accepted yet
+	held     held
+	mended   []string
 	counter  uint64
 }
 
 // Open opens the store in dir, creating it when there is none. root is the
 // envelope of the trust root that was pinned at enrolment. Stored documents
 // that do not verify any more are left aside, with no error: the controller
-// sends them again. Damaged is then true. disk is where dir is; nil means the
+// sends them again, and none of lower versions are accepted. Mended names what
+// was damaged. disk is where dir is; nil means the
 // real one.
 func Open(dir string, device wire.DeviceID, root []byte, disk durable.FS) (*Store, error) {
 	if !device.Valid() {
@@ -93,12 +100,10 @@ func Open(dir string, device wire.DeviceID, root []byte, disk durable.FS) (*Stor
 	if err := s.loadRoot(root); err != nil {
 		return nil, fmt.Errorf("opening plan store: %w", err)
 	}
-	if err := s.loadCounter(); err != nil {
-		return nil, fmt.Errorf("opening plan store: %w", err)
-	}
-	if err := s.loadAccepted(); err != nil {
-		return nil, fmt.Errorf("opening plan store: %w", err)
-	}
+	s.mendRoots()
+	s.loadCounter()
+	s.loadAccepted()
+	s.loadHeld()
 	return s, nil
 }
 
@@ -150,24 +155,21 @@ func (s *Store) Accept(planEnv, manifestEnv []byte, nowUS int64) (*wire.Plan, er
 	if err := s.fs.WriteFile(filepath.Join(s.dir, acceptedName), joinPair(next.planEnv, next.manEnv), 0o600); err != nil {
 		return nil, fmt.Errorf("storing plan: %w", err)
 	}
-	s.now = next
+	s.now, s.held = next, next.held()
+	s.hold()
 	return next.plan, nil
 }
 
 // open checks both documents, in the order of the rules.
 func (s *Store) open(planEnv, manifestEnv []byte, nowUS int64) (*pair, error) {
-	var planMin, manMin uint64
-	if s.now != nil {
-		planMin, manMin = s.now.plan.Version, s.now.manifest.Version
-	}
 	next := &pair{planEnv: bytes.Clone(planEnv), manEnv: bytes.Clone(manifestEnv), planHash: seal.Hash(planEnv)}
 	var m wire.Manifest
-	want := seal.Expect{Type: wire.DocManifest, Device: s.device, MinVersion: manMin, NowUS: nowUS}
+	want := seal.Expect{Type: wire.DocManifest, Device: s.device, MinVersion: s.held.Manifest, NowUS: nowUS}
 	if _, err := seal.Open(manifestEnv, s.library, want, &m); err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
 	}
 	var p wire.Plan
-	want = seal.Expect{Type: wire.DocPlan, Device: s.device, MinVersion: planMin, NowUS: nowUS}
+	want = seal.Expect{Type: wire.DocPlan, Device: s.device, MinVersion: s.held.Plan, NowUS: nowUS}
 	h, err := seal.Open(planEnv, s.director, want, &p)
 	if err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
@@ -175,13 +177,11 @@ func (s *Store) open(planEnv, manifestEnv []byte, nowUS int64) (*pair, error) {
 	if h.Device != s.device {
 		return nil, fmt.Errorf("plan: %w: a plan is for one device", seal.ErrAudience)
 	}
-	if s.now != nil {
-		if p.Version == planMin && !bytes.Equal(planEnv, s.now.planEnv) {
-			return nil, fmt.Errorf("plan: %w: %d", ErrConflict, planMin)
-		}
-		if m.Version == manMin && !bytes.Equal(manifestEnv, s.now.manEnv) {
-			return nil, fmt.Errorf("manifest: %w: %d", ErrConflict, manMin)
-		}
+	if p.Version == s.held.Plan && s.held.PlanHash != "" && next.planHash != s.held.PlanHash {
+		return nil, fmt.Errorf("plan: %w: %d", ErrConflict, p.Version)
+	}
+	if m.Version == s.held.Manifest && s.held.ManifestHash != "" && seal.Hash(manifestEnv) != s.held.ManifestHash {
+		return nil, fmt.Errorf("manifest: %w: %d", ErrConflict, m.Version)
 	}
 	if err := check(&p, &m); err != nil {
 		return nil, err
@@ -192,28 +192,26 @@ func (s *Store) open(planEnv, manifestEnv []byte, nowUS int64) (*pair, error) {
 
 // loadAccepted opens what was accepted before. Expiry is not looked at: it
 // decides what sounds, not what is held.
-func (s *Store) loadAccepted() error {
+func (s *Store) loadAccepted() {
 	data, err := s.fs.ReadFile(filepath.Join(s.dir, acceptedName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return
 	}
-	if err != nil {
-		return err
+	var planEnv, manEnv []byte
+	if err == nil {
+		planEnv, manEnv, err = splitPair(data)
 	}
-	planEnv, manEnv, err := splitPair(data)
 	if err == nil {
 		var p *pair
 		if p, err = s.open(planEnv, manEnv, 0); err == nil {
-			s.now = p
-			return nil
+			s.now, s.held = p, p.held()
+			return
 		}
 	}
-	// Kept for whoever looks into it; the next accepted pair takes its place.
-	aside := filepath.Join(s.dir, acceptedName+".refused")
-	if rerr := s.fs.Rename(filepath.Join(s.dir, acceptedName), aside); rerr != nil {
-		return errors.Join(err, rerr)
-	}
-	return nil
+	s.mended = append(s.mended, acceptedName)
+	// Kept for whoever looks into it. A disk that cannot rename keeps it under
+	// its name, until the next accepted pair takes its place.
+	_ = s.fs.Rename(filepath.Join(s.dir, acceptedName), filepath.Join(s.dir, acceptedName+".refused"))
 }
 
 // Damaged reports whether stored documents were put aside because they did
@@ -280,21 +278,15 @@ func (s *Store) loadRoot(pinned []byte) error {
 	if err := s.useRoot(root); err != nil {
 		return err
 	}
-	stored, err := s.fs.ReadFile(filepath.Join(s.dir, rootName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	for _, name := range rootNames {
+		if chain := s.rootsIn(name, root); len(chain) > len(s.roots) {
+			s.roots = chain
+		}
 	}
-	if err != nil {
-		return err
-	}
-	chain, err := splitRoots(stored)
-	if err != nil {
-		return nil // the pinned one still holds
-	}
-	for _, env := range chain {
+	for _, env := range s.roots { // each was verified
 		next, err := s.nextRoot(env)
 		if err != nil {
-			return nil // as far as the chain holds
+			return err
 		}
 		if err := s.useRoot(next); err != nil {
 			return err
@@ -315,30 +307,14 @@ func (s *Store) AcceptRoot(envelope []byte) error {
 	if next.Version == s.root.Version {
 		return nil
 	}
-	path := filepath.Join(s.dir, rootName)
-	stored, err := s.fs.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("storing trust root: %w", err)
+	chain := append(slices.Clone(s.roots), bytes.Clone(envelope))
+	for _, name := range rootNames {
+		if err := s.writeRoots(name, chain); err != nil {
+			return fmt.Errorf("storing trust root: %w", err)
+		}
 	}
-	chain, err := splitRoots(stored)
-	if err != nil {
-		chain = nil
-	}
-	data, err := json.Marshal(append(chain, bytes.Clone(envelope)))
-	if err != nil {
-		return fmt.Errorf("encoding trust root: %w", err)
-	}
-	if err := s.fs.WriteFile(path, data, 0o600); err != nil {
-		return fmt.Errorf("storing trust root: %w", err)
-	}
+	s.roots = chain
 	return s.useRoot(next)
-}
-
-func splitRoots(data []byte) (chain [][]byte, err error) {
-	if len(data) == 0 {
-		return nil, nil
-	}
-	return chain, json.Unmarshal(data, &chain)
 }
 
 // nextRoot verifies a root that follows the one in force.

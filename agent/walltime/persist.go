@@ -25,18 +25,21 @@ type saved struct {
 	Level      wire.TimeLevel `json:"level,omitempty"`
 }
 
-// load reads the file; absent or unreadable content is the zero value.
+// load reads the file; an absent one is the zero value.
 func load(disk durable.Volume, path string) (saved, error) {
-	data, err := disk.ReadFile(path)
+	data, err := disk.ReadChecked(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return saved{}, nil
 	}
-	if err != nil {
-		return saved{}, err
-	}
 	var s saved
-	if json.Unmarshal(data, &s) != nil || s.FloorUS < 0 || s.EvidenceUS < 0 || s.ContactUS < 0 {
-		return saved{}, nil
+	if err == nil {
+		err = json.Unmarshal(data, &s)
+	}
+	if err == nil && (s.FloorUS < 0 || s.EvidenceUS < 0 || s.ContactUS < 0) {
+		err = errors.New("time before 1970")
+	}
+	if err != nil {
+		return saved{}, fmt.Errorf("restoring time: %w", err)
 	}
 	return s, nil
 }
@@ -81,7 +84,7 @@ func (c *Clock) write(boot time.Duration) error {
 	if err != nil {
 		return fmt.Errorf("encoding time: %w", err)
 	}
-	if err := c.fs.WriteFile(c.path, data, 0o600); err != nil {
+	if err := c.fs.WriteChecked(c.path, data, 0o600); err != nil {
 		return err
 	}
 	c.saved = s

@@ -24,7 +24,6 @@
 package walltime
 
 import (
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -112,12 +111,13 @@ const (
 
 // Clock is the device's time.
 type Clock struct {
-	kernel KernelClock    // immutable
-	log    *slog.Logger   // immutable
-	fs     durable.Volume // immutable
-	path   string         // immutable
-	bootID string         // immutable
-	steps  chan Step
+	kernel  KernelClock    // immutable
+	log     *slog.Logger   // immutable
+	fs      durable.Volume // immutable
+	damaged bool           // immutable
+	path    string         // immutable
+	bootID  string         // immutable
+	steps   chan Step
 
 	mu       sync.Mutex
 	offset   time.Duration // wall, as time since 1970, minus time since boot
@@ -135,7 +135,7 @@ type Clock struct {
 
 // Open restores the clock from dir, which must exist. A file that cannot be
 // read as written counts as absent, because build time and documents raise
-// the floor again; an error of the disk is returned.
+// the floor again; Damaged tells so.
 func Open(dir string, o Options) (*Clock, error) {
 	if o.Kernel == nil {
 		k, err := newKernel()
@@ -156,12 +156,15 @@ func Open(dir string, o Options) (*Clock, error) {
 		steps:  make(chan Step, 16),
 	}
 	s, err := load(c.fs, c.path)
-	if err != nil {
-		return nil, fmt.Errorf("restoring time: %w", err)
+	if c.damaged = err != nil; c.damaged {
+		c.log.Warn("time begins anew from build and documents", "err", err)
 	}
 	c.start(o.BuildTime, s)
 	return c, nil
 }
+
+// Damaged reports whether Open found a file that could not be read as written.
+func (c *Clock) Damaged() bool { return c.damaged }
 
 // start sets floor, offset and level from what is known before anything is
 // heard from outside.

@@ -117,7 +117,7 @@ func families() map[string][]string {
 	for code := range conditionIcons {
 		f["cond."] = append(f["cond."], code, code+".text")
 	}
-	for _, code := range []string{"unknown", "detail", "journal_fault", "journal_damaged", "records_disputed", "disk_full"} {
+	for _, code := range []string{"unknown", "detail", "journal_fault", "journal_damaged", "records_disputed", "card_failing", "disk_full"} {
 		f["cond."] = append(f["cond."], code)
 		if code != "detail" {
 			f["cond."] = append(f["cond."], code+".text")

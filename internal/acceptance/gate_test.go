@@ -14,6 +14,7 @@ import (
 	"gatecast/agent/enrol"
 	"gatecast/agent/journal"
 	"gatecast/audio"
+	"gatecast/internal/durable"
 	"gatecast/internal/soundcheck"
 	"gatecast/internal/wire"
 )
@@ -66,7 +67,7 @@ func (g *gate) device() wire.DeviceID {
 func (g *gate) reroute(addr string) {
 	g.t.Helper()
 	path := filepath.Join(g.dir, "identity", "identity.json")
-	b, err := os.ReadFile(path)
+	b, err := durable.On(nil).ReadChecked(path)
 	if err != nil {
 		g.t.Fatal(err)
 	}
