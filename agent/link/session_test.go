@@ -310,13 +310,13 @@ func TestHostileMessagesDoNotEndTheSession(t *testing.T) {
 		p := conns()[0]
 		for _, kind := range []wire.Kind{wire.KindAck, wire.KindTime, wire.KindPlan, wire.KindCommand, "nonsense"} {
 			for _, data := range [][]byte{nil, []byte("{"), []byte("null"), []byte(`"x"`), make([]byte, wire.MaxMessage+1)} {
-				p.c.Deliver(Inbound{Kind: kind, Data: data, At: time.Now()})
+				p.c.Deliver(Inbound{Kind: kind, Data: data})
 				synctest.Wait()
 			}
 		}
 		p.send(t, wire.KindAck, wire.Ack{Log: "a", Upto: 99})
 		for range 10 * inboxSize { // a flood is dropped, not queued
-			p.c.Deliver(Inbound{Kind: wire.KindAck, Data: []byte("{}"), At: time.Now()})
+			p.c.Deliver(Inbound{Kind: wire.KindAck, Data: []byte("{}")})
 		}
 		synctest.Wait()
 		if n := len(conns()); n != 1 {

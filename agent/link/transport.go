@@ -18,8 +18,7 @@ import (
 // Inbound is one message from the controller and when it arrived.
 type Inbound struct {
 	Kind wire.Kind
-	Data []byte    // the Link's from here on
-	At   time.Time // with a monotonic reading
+	Data []byte // the Link's from here on
 }
 
 // Connection is what one connection is made of.
@@ -141,13 +140,12 @@ func (p *pahoTransport) subscribe() error {
 }
 
 func (p *pahoTransport) receive(_ mqtt.Client, m mqtt.Message) {
-	at := time.Now()
 	device, kind, err := wire.ParseDown(m.Topic())
 	if err != nil || device != p.c.Device {
 		p.c.Log.Warn("message on a topic that is not ours dropped", "topic", m.Topic())
 		return
 	}
-	p.c.Deliver(Inbound{Kind: kind, Data: m.Payload(), At: at})
+	p.c.Deliver(Inbound{Kind: kind, Data: m.Payload()})
 }
 
 // Publish implements Transport.

@@ -243,7 +243,7 @@ func (p *pipe) send(t *testing.T, kind wire.Kind, v any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.c.Deliver(Inbound{Kind: kind, Data: data, At: time.Now()})
+	p.c.Deliver(Inbound{Kind: kind, Data: data})
 	synctest.Wait()
 }
 

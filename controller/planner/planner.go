@@ -7,7 +7,8 @@
 // plan is offered, the rest of the horizon right after, under an intent that
 // is durable before the first of them: a run that was cut short is finished by
 // the next one as of its own time, however long after. A slot that has begun
-// is never changed otherwise. A device that is awaited after a restore gets no
+// is never changed otherwise. A plan says for how long it holds without a word
+// of the controller, and what sounds then. A device that is awaited after a restore gets no
 // plan before it has said what it has, and if that is newer, before a person
 // has confirmed. All methods are safe for concurrent use; plans are made by
 // one goroutine at a time.

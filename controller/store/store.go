@@ -15,6 +15,11 @@
 // and it reaches the disk within Options.StateDelay; a crash loses it, and
 // the device says it again.
 //
+// A record that a device wrote before it knew the time is kept as it came; its
+// instant and the bound of its error follow from the best trusted record of the
+// same boot (wire.Anchor), whichever of them arrives first. Until then it
+// belongs to the point of its arrival, and its own time is only told.
+//
 // A method whose context ends while it waits returns the context's error; its
 // change may or may not happen then. Errors that people are told about are
 // *fleet.Error. Every method is safe for concurrent use.

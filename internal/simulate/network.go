@@ -196,7 +196,7 @@ func (n *network) deliverDown(d *device, topic string, payload []byte) {
 	}
 	n.w.trace.event(d.name, "← %s", seen(string(kind), payload))
 	d.keep(topic, payload)
-	k.c.Deliver(link.Inbound{Kind: kind, Data: append([]byte(nil), payload...), At: time.Now()})
+	k.c.Deliver(link.Inbound{Kind: kind, Data: append([]byte(nil), payload...)})
 }
 
 // disturb breaks d's connection, if it has one.
