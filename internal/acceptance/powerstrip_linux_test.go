@@ -31,6 +31,7 @@ type powerStrip struct {
 
 	mu      sync.Mutex
 	live    bool
+	went    []time.Time // when the power went, in order
 	running map[*exec.Cmd]struct{}
 	wg      sync.WaitGroup
 }
@@ -108,6 +109,7 @@ func (p *powerStrip) off() {
 	for cmd := range p.running {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	}
+	p.went = append(p.went, time.Now())
 	p.mu.Unlock()
 	p.wg.Wait()
 }

@@ -12,6 +12,7 @@ import (
 
 	"gatecast/internal/lossyfs"
 	"gatecast/internal/needtool"
+	"gatecast/internal/wire"
 )
 
 // In the rivals' world one second stands for thirty. There is a play every
@@ -21,6 +22,7 @@ const (
 	rivalPace  = 30
 	rivalStep  = 150 * time.Second / rivalPace
 	rivalClip  = 60 * time.Second / rivalPace
+	rivalWhole = 10 * time.Millisecond        // what may be missing of a whole clip
 	rivalDark  = 30 * time.Second / rivalPace // how long the power is away
 	rivalCron  = 60 * time.Second / rivalPace
 	flushData  = 30 * time.Second / rivalPace
@@ -44,7 +46,7 @@ func TestRivals(t *testing.T) {
 	for _, c := range w.all {
 		r := judge(w.sounded(c), c.told(), len(w.at))
 		rows[c] = r
-		t.Logf("%s: the cuts took %v", c.name, c.loss)
+		t.Logf("%s: the cuts took %v; what was lost had ended at most %s before one", c.name, c.loss, (rivalPace * r.margin).Round(time.Second))
 		if r.whole+r.cut == 0 {
 			t.Errorf("%s never sounded:\n%s", c.name, c.log)
 		}
@@ -56,34 +58,37 @@ func TestRivals(t *testing.T) {
 		w.outage[1].Sub(w.outage[0]).Round(time.Second), rivalTable(w.all, rows, "en"), rivalTable(w.all, rows, "zh"))
 }
 
-// sound is how long a play was heard, all its soundings together.
+// sound is how long a play was heard, all its soundings together, and when the
+// power went after it.
 type sound struct {
 	times  int
 	length time.Duration
+	margin time.Duration // from its end to the next cut
 }
 
 // claims are what an office was told of each play, by number: how often that
-// it was played, and how often that it was cut off.
-type claims struct{ played, partly map[int]int }
+// it was played, that it was cut off, and that it was tried in vain.
+type claims struct{ played, partly, failed map[int]int }
 
-func newClaims() claims { return claims{map[int]int{}, map[int]int{}} }
+func newClaims() claims { return claims{map[int]int{}, map[int]int{}, map[int]int{}} }
 
 // rivalRow is what came of one contender.
 type rivalRow struct {
-	whole, lost, doubled, modest int // plays that sounded to the end: not told at all, told twice, told as cut off
-	cut, untold, lied            int // plays that were cut off: not told at all, told as played
-	invented                     int // told as played without a sound
-	twice                        int // sounded twice
+	whole, lost, doubled, modest int           // plays that sounded to the end: not told at all, told twice, told as cut off
+	cut, untold, lied            int           // plays that were cut off: not told at all, told as played
+	invented                     int           // told as played without a sound
+	twice                        int           // sounded twice
+	margin                       time.Duration // the longest between the end of a lost play and the next cut
 }
 
 // judge compares what was heard with what was told.
 func judge(heard map[int]sound, told claims, plays int) (r rivalRow) {
 	for n := 1; n <= plays; n++ {
-		s, played, partly := heard[n], told.played[n], told.partly[n]
+		s, played, partly, failed := heard[n], told.played[n], told.partly[n], told.failed[n]
 		if s.times > 1 {
 			r.twice++
 		}
-		if played+partly > 1 {
+		if played+partly+failed > 1 {
 			r.doubled++
 		}
 		switch {
@@ -91,11 +96,11 @@ func judge(heard map[int]sound, told claims, plays int) (r rivalRow) {
 			if played > 0 {
 				r.invented++
 			}
-		case s.length >= rivalClip-chunk:
+		case s.length >= rivalClip-rivalWhole:
 			r.whole++
 			switch {
-			case played+partly == 0:
-				r.lost++
+			case played+partly == 0: // failed is no word for it
+				r.lost, r.margin = r.lost+1, max(r.margin, s.margin)
 			case played == 0:
 				r.modest++
 			}
@@ -104,7 +109,7 @@ func judge(heard map[int]sound, told claims, plays int) (r rivalRow) {
 			switch {
 			case played > 0:
 				r.lied++
-			case partly == 0:
+			case partly+failed == 0:
 				r.untold++
 			}
 		}
@@ -259,8 +264,15 @@ func (w *rivalWorld) sounded(c *contender) map[int]sound {
 	for _, r := range heard {
 		for i, at := range w.at {
 			if r.length > 0 && !r.at.Before(at.Add(-chunk)) && r.at.Before(at.Add(rivalStep-chunk)) {
-				s := all[i+1]
-				all[i+1] = sound{s.times + 1, s.length + r.length}
+				s, margin := all[i+1], time.Duration(1<<63-1)
+				if next := slices.IndexFunc(w.power.went, r.at.Before); next >= 0 {
+					// A loudspeaker without power is silent, whatever is still
+					// in its pipe.
+					length := min(r.length, w.power.went[next].Sub(r.at))
+					margin = w.power.went[next].Sub(r.at) - length
+					r.length = length
+				}
+				all[i+1] = sound{s.times + 1, s.length + r.length, margin}
 			}
 		}
 	}
@@ -281,7 +293,7 @@ func ourClaims(w *rivalWorld, o *office) claims {
 		w.t.Fatal(err)
 	}
 	for _, r := range held {
-		if r.Kind != "outcome" {
+		if r.Kind != wire.RecordOutcome {
 			continue
 		}
 		out, err := r.Outcome()
@@ -292,10 +304,12 @@ func ourClaims(w *rivalWorld, o *office) claims {
 		switch {
 		case n == 0:
 			w.t.Errorf("an outcome of a play at %s, which nobody planned", time.UnixMicro(out.PlannedUS).In(zone))
-		case out.Result == "played":
+		case out.Result == wire.PlayPlayed:
 			told.played[n]++
-		default:
+		case out.Result == wire.PlayPartial:
 			told.partly[n]++
+		default:
+			told.failed[n]++
 		}
 	}
 	return told

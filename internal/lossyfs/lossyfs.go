@@ -4,10 +4,10 @@
 //
 // It is made in the manner of LazyFS (Ramos et al., "When Amnesia Strikes:
 // Understanding and Reproducing Data Loss Bugs with Fault Injection", PVLDB
-// 17(11), 2024), which is C++ and has to be fetched and built by CMake; a clean machine that
-// has only this repository, Go modules and apt cannot. This one is pure Go,
-// and stricter in one point: LazyFS caches data, we also keep the names in a
-// folder unsynced until the folder is.
+// 17(11), 2024). That one is C++, fetched from GitHub and built by CMake, which
+// a clean machine with this repository, Go modules and apt cannot do. This one
+// is pure Go, and stricter in one point: LazyFS caches data; here the names in
+// a folder are unsynced, too, until the folder is.
 //
 // What a cut takes, and what it leaves:
 //
