@@ -28,17 +28,22 @@ type holidays struct {
 	b    *box
 	o    *office // its pages, over the network
 	zone *time.Location
+	a    int // slots a day, the first of three
 }
 
-// threeSlots is the rhythm of the default programme with short slots.
-const threeSlots = `
+// programme has the rhythm of the default programme with short slots.
+func (h *holidays) programme() string {
+	return threeSlots[0] + strings.Join(threeSlots[1:1+h.a], "")
+}
+
+var threeSlots = []string{`
 id: gates
 name: 小区日常
 zone: Asia/Shanghai
 targets: {kinds: [gate]}
 daily_budget: 90m
 slots:
-  - key: morning
+`, `  - key: morning
     name: 早
     start: "30 7 * * *"
     duration: 20s
@@ -46,9 +51,9 @@ slots:
     playlist: [ding]
     overrides:
       - {days: [rest_day, holiday], start: "30 8 * * *", duration: 20s}
-  - {key: noon, name: 中, start: "20 11 * * *", duration: 20s, max_plays: 1, playlist: [ding]}
-  - {key: evening, name: 晚, start: "0 18 * * *", duration: 20s, max_plays: 1, playlist: [ding]}
-`
+`, `  - {key: noon, name: 中, start: "20 11 * * *", duration: 20s, max_plays: 1, playlist: [ding]}
+`, `  - {key: evening, name: 晚, start: "0 18 * * *", duration: 20s, max_plays: 1, playlist: [ding]}
+`}
 
 // october is a time of the month in the office's zone.
 func (h *holidays) october(day, hour, minute, second int) time.Time {
@@ -122,7 +127,7 @@ sound: {zone: Asia/Shanghai}
 		h.b.join(h.o.joinLine("SL-01-01"), slirpHost)
 		h.b.startAgent(slirpHost)
 		h.b.said(0, "link is up", time.Minute)
-		h.o.activate(threeSlots)
+		h.o.activate(h.programme())
 	})
 	h.b.said(0, "plan accepted\" component=link version=2", time.Minute)
 	h.pass(time.Minute)
@@ -144,18 +149,20 @@ func (h *holidays) morning(day int) time.Time {
 }
 
 func (h *holidays) day(day int) []time.Time {
-	return []time.Time{h.morning(day), h.october(day, 11, 20, 0), h.october(day, 18, 0, 0)}
+	return []time.Time{h.morning(day), h.october(day, 11, 20, 0), h.october(day, 18, 0, 0)}[:h.a]
 }
 
 // Scenarios C5 and C23: over the National Day holiday a gate has no network for
-// nine days, and the tenth day is a Saturday that people work.
+// nine days, and the tenth day is a Saturday that people work. With
+// GATECAST_DAY_SLOTS=3 it owes 27 slots in these nine days, as scenario C5 has
+// it; by default the mornings, which is what the holidays change.
 func TestNineDaysOfflineInTheHolidays(t *testing.T) {
 	t.Parallel()
 	zone, err := time.LoadLocation("Asia/Shanghai")
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &holidays{T: t, b: newBox(t, 128, releaseOf(t, "gatecast-agent"), filepath.Join(bin, "gatecast-controller")), zone: zone}
+	h := &holidays{T: t, a: min(atLeast(t, "GATECAST_DAY_SLOTS", 1), 3), b: newBox(t, 128, releaseOf(t, "gatecast-agent"), filepath.Join(bin, "gatecast-controller")), zone: zone}
 	h.open()
 
 	h.clock(h.october(0, 20, 0, 0))
@@ -174,8 +181,8 @@ func TestNineDaysOfflineInTheHolidays(t *testing.T) {
 	h.talk(func() {
 		h.o.logInAgain()
 		page := text(h.o.get("/compliance?from=2026-10-01&to=2026-10-09"))
-		if !strings.Contains(page, "应播 27 已播 27") {
-			t.Errorf("after nine days without network the office does not count 27 of 27 as played: %s", page)
+		if want := fmt.Sprintf("应播 %d 已播 %[1]d", 9*h.a); !strings.Contains(page, want) {
+			t.Errorf("after nine days without network the page lacks %s: %s", want, page)
 		}
 	})
 	for day := 10; day <= 11; day++ {
@@ -221,7 +228,7 @@ func (h *holidays) checkBooks(back time.Time) {
 	defer books.Close()
 	want := map[string]time.Time{}
 	for day := 1; day <= 11; day++ {
-		for i, name := range []string{"早", "中", "晚"} {
+		for i, name := range []string{"早", "中", "晚"}[:h.a] {
 			want[fmt.Sprintf("2026-10-%02d %s", day, name)] = h.day(day)[i]
 		}
 	}
@@ -278,8 +285,8 @@ func (h *holidays) checkDelivery(books *store.Store, written []wire.Record, back
 			h.Errorf("record %d (%s) came %s after the network", r.Seq, r.Kind, wait)
 		}
 	}
-	if late < 54 { // an intent and an outcome of each of 27 plays
-		h.Errorf("%d records were written without network, want 54 at least", late)
+	if least := 2 * 9 * h.a; late < least { // an intent and an outcome of each play
+		h.Errorf("%d records were written without network, want %d at least", late, least)
 	}
 	h.Logf("%d records of nine days came in order", late)
 }
