@@ -32,24 +32,15 @@ func (s *Store) hold() {
 	}
 }
 
-// loadHeld takes what is newer in the file than in the documents. A file that
-// cannot be read leaves what the documents say.
+// loadHeld reads the file. One that cannot be read leaves what the documents
+// say.
 func (s *Store) loadHeld() {
 	data, err := s.fs.ReadChecked(filepath.Join(s.dir, heldName))
-	var h held
-	if err != nil || json.Unmarshal(data, &h) != nil {
-		h = held{}
+	if err == nil {
+		err = json.Unmarshal(data, &s.held)
 	}
-	defer func() {
-		if s.held != h {
-			s.hold()
-		}
-	}()
-	if h.Plan > s.held.Plan {
-		s.held.Plan, s.held.PlanHash = h.Plan, h.PlanHash
-	}
-	if h.Manifest > s.held.Manifest {
-		s.held.Manifest, s.held.ManifestHash = h.Manifest, h.ManifestHash
+	if err != nil {
+		s.held = held{}
 	}
 }
 

@@ -102,8 +102,12 @@ func Open(dir string, device wire.DeviceID, root []byte, disk durable.FS) (*Stor
 	}
 	s.mendRoots()
 	s.loadCounter()
-	s.loadAccepted()
 	s.loadHeld()
+	before := s.held
+	s.loadAccepted()
+	if s.held != before {
+		s.hold()
+	}
 	return s, nil
 }
 
@@ -191,7 +195,8 @@ func (s *Store) open(planEnv, manifestEnv []byte, nowUS int64) (*pair, error) {
 }
 
 // loadAccepted opens what was accepted before. Expiry is not looked at: it
-// decides what sounds, not what is held.
+// decides what sounds, not what is held. A pair that is not the one held was
+// changed where no signature looks: the controller would take it for another.
 func (s *Store) loadAccepted() {
 	data, err := s.fs.ReadFile(filepath.Join(s.dir, acceptedName))
 	if errors.Is(err, fs.ErrNotExist) {
