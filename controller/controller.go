@@ -27,6 +27,7 @@ import (
 	"gatecast/controller/broker"
 	"gatecast/controller/config"
 	"gatecast/controller/depot"
+	"gatecast/controller/dossier"
 	"gatecast/controller/fleet"
 	"gatecast/controller/ledger"
 	"gatecast/controller/link"
@@ -74,6 +75,7 @@ type Controller struct {
 	link    *link.Link
 	ledger  *ledger.Ledger
 	notary  *notary.Notary
+	exports *dossier.Exporter
 	pages   *web.Server
 	webL    net.Listener
 	deviceL net.Listener
@@ -202,9 +204,12 @@ func (c *Controller) openPages() (err error) {
 	if err != nil {
 		return fmt.Errorf("sound.zone: %w", err)
 	}
+	if c.exports, err = dossier.New(dossier.Options{Store: c.Store, Trust: c.Trust, Zone: zone, Office: c.o.Config.Name}); err != nil {
+		return err
+	}
 	c.pages, err = web.New(web.Options{
 		Registry: c.Store, Points: officePoints{c}, Devices: c.Store, Ledger: c.Store, Clips: c.Store, Media: officeMedia{c}, Programmes: c.Store,
-		Planner: officePlanner{c}, JoinCodes: c.Store, Trust: officeTrust{c}, Audit: c.Store, Logins: c.logins,
+		Planner: officePlanner{c}, JoinCodes: c.Store, Trust: officeTrust{c}, Audit: c.Store, Evidence: officeEvidence{c}, Logins: c.logins,
 		Publications: c.Store, Losses: c.Store, Recovery: officeRecovery{c},
 		Events: c.hub, Trouble: c.Store.Trouble, Logger: c.part("web"), Zone: zone, Name: c.o.Config.Name, Version: c.o.Version, Demo: c.o.Demo,
 		Calendar: c.calendar,

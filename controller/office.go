@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gatecast/controller/broker"
+	"gatecast/controller/dossier"
 	"gatecast/controller/fleet"
 	"gatecast/controller/media"
 	"gatecast/controller/planner"
@@ -140,6 +141,25 @@ func (p officePoints) SetPointNeedSync(ctx context.Context, id fleet.PointID, on
 	}
 	p.c.Planner.Poke()
 	return nil
+}
+
+// officeEvidence is what pages show and export of the journals.
+type officeEvidence struct{ c *Controller }
+
+func (e officeEvidence) Breaks(ctx context.Context, id fleet.PointID, limit int) ([]fleet.Break, error) {
+	return e.c.Store.Breaks(ctx, id, limit)
+}
+
+func (e officeEvidence) NewestReceipt(ctx context.Context, d fleet.Device) (fleet.Receipt, error) {
+	return e.c.Store.NewestReceipt(ctx, d.ID)
+}
+
+func (e officeEvidence) CheckExport(ctx context.Context, q web.ExportQuery) error {
+	return e.c.exports.Check(ctx, dossier.Query(q))
+}
+
+func (e officeEvidence) Export(ctx context.Context, w io.Writer, q web.ExportQuery) error {
+	return e.c.exports.Zip(ctx, w, dossier.Query(q))
 }
 
 type officeTrust struct{ c *Controller }

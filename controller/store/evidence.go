@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
 	"gatecast/controller/fleet"
 	"gatecast/internal/evidence"
@@ -233,11 +232,11 @@ func (s *Store) ReceiptHead(_ context.Context, id wire.DeviceID) (number uint64,
 	return d.Receipts, d.receiptHash, nil
 }
 
-// LastReceipt returns the newest receipt of a device and when it was made; a
-// device without one yields a *fleet.Error of code NotFound.
-func (s *Store) LastReceipt(ctx context.Context, id wire.DeviceID) (r fleet.Receipt, issued time.Time, err error) {
-	err = found(s.read.QueryRowContext(ctx, `SELECT d.name, l.log, c.number, c.upto, c.count, c.day, c.issued_us FROM receipts c
+// NewestReceipt returns the newest receipt of a device, without its envelope;
+// a device without one yields a *fleet.Error of code NotFound.
+func (s *Store) NewestReceipt(ctx context.Context, id wire.DeviceID) (r fleet.Receipt, err error) {
+	err = found(s.read.QueryRowContext(ctx, `SELECT d.name, l.log, c.number, c.upto, c.count, c.day, c.issued_us, c.sha256 FROM receipts c
 JOIN devices d ON d.id = c.device_id JOIN logs l ON l.id = c.log_id WHERE d.name = ? ORDER BY c.number DESC LIMIT 1`, id).
-		Scan(&r.Device, &r.Log, &r.Version, &r.Upto, &r.Count, &r.Day, &r.IssuedUS), "这台设备还没有回执。", "This device has no receipt yet.")
-	return r, wire.FromUS(r.IssuedUS), err
+		Scan(&r.Device, &r.Log, &r.Version, &r.Upto, &r.Count, &r.Day, &r.IssuedUS, &r.SHA256), "这台设备还没有回执。", "This device has no receipt yet.")
+	return r, err
 }

@@ -34,6 +34,7 @@ type complianceView struct {
 	Missed  []obligationRow // what was not played, or what the filter asks for
 	More    int             // rows that are not shown
 	Listing string          // heading of the list
+	Export  string          // path of the download
 	NoDemo  bool
 	Demo    int // owed slots that were played into files
 	Sealed  []sealedView
@@ -103,7 +104,8 @@ func (s *Server) compliance(ctx context.Context, v *visit, r *http.Request) (fra
 	if err != nil {
 		return f, err
 	}
-	view := &complianceView{Filter: q, From: string(q.From), To: string(q.To), Asof: v.L.Stamp(v.Now, v.Now), NoDemo: q.NoDemo}
+	view := &complianceView{Filter: q, From: string(q.From), To: string(q.To), Asof: v.L.Stamp(v.Now, v.Now), NoDemo: q.NoDemo,
+		Export: exportPath(ExportQuery{From: q.From, To: q.To})}
 	rows, err := s.o.Ledger.Summary(ctx, fleet.SummaryQuery{
 		From: q.From, To: q.To, Unit: q.Unit, NoDemo: q.NoDemo, By: []fleet.Grouping{fleet.ByUnit, fleet.ByDay, fleet.BySlot},
 	})

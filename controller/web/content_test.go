@@ -106,6 +106,7 @@ func (w *world) content(t testing.TB, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.trust = authority
 	w.planner, err = planner.New(planner.Options{
 		Registry: w.store, Content: w.store, Ledger: w.store, Documents: w.store, Sealer: authority,
 		Offer: func(context.Context, []wire.DeviceID) {}, OnEvent: w.hub.Publish, Logger: slog.New(slog.NewTextHandler(w.log, nil)),

@@ -178,6 +178,7 @@ type Options struct {
 	Trust      Trust
 	Audit      Audit
 
+	Evidence     Evidence
 	Publications Publications
 	Losses       Losses
 	Recovery     Recovery
@@ -208,8 +209,8 @@ func (o *Options) validate() error {
 		return errors.New("web options: Clips, Media, Programmes and Planner are required")
 	case o.JoinCodes == nil, o.Trust == nil, o.Audit == nil:
 		return errors.New("web options: JoinCodes, Trust and Audit are required")
-	case o.Publications == nil, o.Losses == nil, o.Recovery == nil:
-		return errors.New("web options: Publications, Losses and Recovery are required")
+	case o.Publications == nil, o.Losses == nil, o.Recovery == nil, o.Evidence == nil:
+		return errors.New("web options: Publications, Losses, Recovery and Evidence are required")
 	case o.Logins == nil, o.Logger == nil, o.Zone == nil:
 		return errors.New("web options: Logins, Logger and Zone are required")
 	}

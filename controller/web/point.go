@@ -35,6 +35,7 @@ type pointView struct {
 	Records    []recordRow
 	Needs      []need
 	Device     *deviceView // nil without a device
+	Evidence   *evidenceView
 	Codes      []codeRow
 	MayEnrol   bool
 	NeedSync   bool // nothing sounds below T2
@@ -113,6 +114,12 @@ func (s *Server) point(ctx context.Context, v *visit, r *http.Request) (frame, e
 	view := v.L.pointOf(p, pt, v.Now)
 	now := todayOf(rows, today)
 	view.Needs = v.L.needsOf(p, pt, now, v.Now)
+	if view.Evidence, err = s.evidenceOf(ctx, v, pt, p.device[id]); err != nil {
+		return f, err
+	}
+	if n := len(view.Evidence.Breaks); n > 0 {
+		view.Needs = append([]need{v.L.brokenNeed(pt, view.Evidence.Breaks)}, view.Needs...)
+	}
 	view.Strip = v.L.stripOf(rows, p.device[id], today, v.Now)
 	records, err := s.recordsOf(ctx, now, id, v.Now)
 	if err != nil {

@@ -52,6 +52,7 @@ func (s *Server) routes() http.Handler {
 
 	// compliance
 	s.page(mux, fleet.ActRead, "/compliance", "compliance", s.compliance)
+	s.may(mux, fleet.ActRead, "GET /compliance/export", s.export)
 
 	// published periods
 	s.page(mux, fleet.ActRead, "/publications", "publications", s.publications)

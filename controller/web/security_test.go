@@ -30,6 +30,7 @@ var routeTable = []struct{ method, path, who string }{
 	{"GET", "/publications", "aci"}, {"GET", "/publications/1", "aci"}, {"GET", "/publications/new", "ai"},
 	{"POST", "/publications", "ai"}, {"POST", "/publications/1/amend", "ai"},
 	{"GET", "/rejected", "aci"}, {"GET", "/restored", "aci"}, {"POST", "/restored/confirm", "ac"},
+	{"GET", "/compliance/export", "aci"},
 	{"GET", "/nowhere", "aci"}, {"POST", "/login", "*"},
 	{"POST", "/logout", "aci"}, // last: it ends the session that the others need
 }

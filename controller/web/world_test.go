@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"gatecast/controller/auth"
+	"gatecast/controller/dossier"
 	"gatecast/controller/fleet"
 	"gatecast/controller/planner"
 	"gatecast/controller/sample"
@@ -34,6 +36,7 @@ const testPassword = "Wuyou-2026-xia"
 // world is 示例街道 in a real store, with pages on it.
 type world struct {
 	store   *store.Store
+	trust   *trust.Authority
 	media   testMedia
 	planner *planner.Planner
 	server  *Server
@@ -100,7 +103,7 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 	}
 	o := Options{
 		Registry: w.store, Points: w.store, Devices: w.store, Ledger: w.store, JoinCodes: w.store, Audit: w.store, Publications: w.store, Losses: w.store, Recovery: w.store, Clips: w.store, Programmes: w.store,
-		Media: w.media, Planner: testPlanner{w.planner}, Trust: testTrust{}, Logins: logins, Events: w.hub,
+		Media: w.media, Planner: testPlanner{w.planner}, Trust: testTrust{}, Evidence: testEvidence{w}, Logins: logins, Events: w.hub,
 		Logger: slog.New(slog.NewTextHandler(w.log, nil)), Zone: shanghai, Now: w.now, Version: "0.1", Demo: true,
 	}
 	if change != nil {
@@ -110,6 +113,37 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.server.Close() })
+}
+
+// testEvidence is the real store with the real exporter.
+type testEvidence struct{ w *world }
+
+func (e testEvidence) Breaks(ctx context.Context, id fleet.PointID, limit int) ([]fleet.Break, error) {
+	return e.w.store.Breaks(ctx, id, limit)
+}
+
+func (e testEvidence) NewestReceipt(ctx context.Context, d fleet.Device) (fleet.Receipt, error) {
+	return e.w.store.NewestReceipt(ctx, d.ID)
+}
+
+func (e testEvidence) exporter() (*dossier.Exporter, error) {
+	return dossier.New(dossier.Options{Store: e.w.store, Trust: e.w.trust, Zone: shanghai, Office: "示例街道", Now: e.w.now})
+}
+
+func (e testEvidence) CheckExport(ctx context.Context, q ExportQuery) error {
+	x, err := e.exporter()
+	if err != nil {
+		return err
+	}
+	return x.Check(ctx, dossier.Query(q))
+}
+
+func (e testEvidence) Export(ctx context.Context, out io.Writer, q ExportQuery) error {
+	x, err := e.exporter()
+	if err != nil {
+		return err
+	}
+	return x.Zip(ctx, out, dossier.Query(q))
 }
 
 // testTrust is the real trust package behind a fixed address and root.
