@@ -9,10 +9,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"gatecast/agent/condition"
 	"gatecast/agent/enrol"
 	"gatecast/agent/journal"
 	"gatecast/audio"
@@ -198,6 +200,30 @@ func TestAgentOutlivesTheController(t *testing.T) {
 	if got := k.States[len(k.States)-1].Time; got.Level < wire.T1 || got.OffMS > 500 || got.OffMS < -500 || got.SpanS > 60 {
 		t.Errorf("time = %+v, want a comparison after the outage", got)
 	}
+}
+
+// TestAgentWithAStalePlan hears nothing for eight seconds, which its plan calls
+// long: between the first play and the second it turns to the default clip.
+func TestAgentWithAStalePlan(t *testing.T) {
+	t.Parallel()
+	o := officetest.New(t)
+	o.StartBroker("")
+	a := startTestAgent(t, newOptions(t, o))
+	d := a.Device()
+	o.Await(d, 10*time.Second, "hello", func(k officetest.Device) bool { return len(k.Hellos) > 0 })
+	p, m := planOf(d, 1, soon(), 2, clipOf(t, o, 4*time.Second), clipOf(t, o, 3*time.Second))
+	p.StaleS, p.Default = 8, p.Clips[1]
+	o.Send(o.Offer(p, m, true))
+	k := o.Await(d, 30*time.Second, "two outcomes", func(k officetest.Device) bool { return len(outcomes(k)) == 2 })
+	for i, want := range []wire.Outcome{{Clip: p.Clips[0], SoundMS: 4000}, {Clip: p.Clips[1], SoundMS: 3000, Default: true}} {
+		y := outcomes(k)[wire.PlayID(fmt.Sprintf("%s#%d", p.Slots[0].ID, i+1))]
+		if y.Result != wire.PlayPlayed || y.Clip != want.Clip || y.SoundMS != want.SoundMS || y.Default != want.Default {
+			t.Errorf("play %d: %+v, want clip %s of %d ms, default %v", i+1, y, want.Clip, want.SoundMS, want.Default)
+		}
+	}
+	o.Await(d, 10*time.Second, "the condition", func(k officetest.Device) bool {
+		return slices.ContainsFunc(k.States[len(k.States)-1].Conditions, func(c wire.Condition) bool { return c.Code == string(condition.PlanStale) })
+	})
 }
 
 func TestAgentRestartsWhereItWas(t *testing.T) {
