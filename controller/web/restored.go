@@ -1,9 +1,11 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"gatecast/controller/fleet"
@@ -73,6 +75,7 @@ func (s *Server) restored(ctx context.Context, v *visit, r *http.Request) (frame
 		}
 		view.Rows = append(view.Rows, row)
 	}
+	slices.SortStableFunc(view.Rows, func(a, b awaitRow) int { return cmp.Compare(a.State.Tone, b.State.Tone) }) // bad before warn
 	progs, err := s.o.Programmes.Programmes(ctx)
 	if err != nil {
 		return f, fmt.Errorf("reading programmes: %w", err)
