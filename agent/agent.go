@@ -136,6 +136,9 @@ func (a *App) openStores(dirs Dirs) (err error) {
 		return err
 	}
 	a.cardFaults()
+	if a.plans.Revoked() {
+		a.faults.Set(condition.DeviceRevoked, "")
+	}
 	if p, _, _, ok := a.plans.Current(); ok {
 		clock.RaiseFloor(wire.FromUS(p.IssuedUS))
 	}
@@ -181,10 +184,24 @@ func (a *App) openParts(dirs Dirs) (err error) {
 	o.State, o.Journal, o.Plans, o.Clock, o.Faults = a.state, a.journal, a.plans, a.clock, a.faults
 	o.Clips = func(f *link.Fetcher) link.Clips { return shelf{a, f} }
 	o.Doer, o.Receipts = orders{a}, a
+	o.Revoked = a.revoked
 	o.PlanChanged = a.engine.PlanChanged
 	o.ReportJitter, o.FetchJitter, o.Heartbeat, o.Logger = a.o.ReportJitter, a.o.FetchJitter, a.o.Heartbeat, a.o.Logger
 	o.Dial, o.HTTP, o.Rand = a.o.Dial, a.o.HTTP, a.o.Rand
 	a.link, err = link.New(o)
+	return err
+}
+
+// revoked takes the controller's word that this device plays no more.
+func (a *App) revoked(envelope []byte) error {
+	before := a.plans.Revoked()
+	err := a.plans.Revoke(envelope)
+	if !before && a.plans.Revoked() {
+		a.log.Warn("the controller revoked this device: silent from now on")
+		a.faults.Set(condition.DeviceRevoked, "")
+		a.engine.PlanChanged()
+		a.engine.CancelPlay()
+	}
 	return err
 }
 

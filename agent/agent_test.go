@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -298,6 +300,72 @@ func TestCommandsReachTheSpeaker(t *testing.T) {
 		if y.Result == wire.PlayPlayed || y.Reason != wire.ReasonStopped {
 			t.Errorf("outcome %+v", y)
 		}
+	}
+}
+
+// TestRevokedDeviceFallsSilent revokes a device while it plays: the sound ends,
+// nothing follows, also after a restart, and a refusal alone does none of it.
+func TestRevokedDeviceFallsSilent(t *testing.T) {
+	t.Parallel()
+	o := officetest.New(t)
+	addr := o.StartBroker("")
+	opt := newOptions(t, o)
+	a := startTestAgent(t, opt)
+	d := a.Device()
+	o.Await(d, 10*time.Second, "hello", func(k officetest.Device) bool { return len(k.Hellos) > 0 })
+	p, m := planOf(d, 1, soon(), 3, clipOf(t, o, 50*time.Second))
+	p.Slots[0].EveryS = 60
+	o.Send(o.Offer(p, m, true))
+	o.Await(d, 20*time.Second, "playing", func(k officetest.Device) bool { return k.States[len(k.States)-1].Playing != "" })
+	asked := make(chan struct{}, 1)
+	var signed atomic.Bool
+	o.Before(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != wire.PathRevoked {
+			return false
+		}
+		key := o.Library // an impostor's word changes nothing
+		if signed.Load() {
+			key = o.Director
+		}
+		_, _ = w.Write(o.Seal(wire.Revocation{Header: wire.Header{Type: wire.DocRevoked, Device: d, Version: 1}}, key))
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
+		return true
+	})
+	o.StopBroker()
+	<-asked
+	if a.plans.Revoked() {
+		t.Fatal("a revocation that the director did not sign was taken")
+	}
+	signed.Store(true)
+	if err := a.revoked(o.Seal(wire.Revocation{Header: wire.Header{Type: wire.DocRevoked, Device: d, Version: 1}}, o.Director)); err != nil {
+		t.Fatal(err)
+	}
+	o.StartBroker(addr)
+	k := o.Await(d, 60*time.Second, "the outcome and the condition", func(k officetest.Device) bool {
+		s := k.States[len(k.States)-1]
+		return len(outcomes(k)) == 1 && s.Playing == "" && s.PlanVersion == 0 &&
+			slices.ContainsFunc(s.Conditions, func(c wire.Condition) bool { return c.Code == string(condition.DeviceRevoked) })
+	})
+	for _, y := range outcomes(k) {
+		if y.Result == wire.PlayPlayed || y.Reason != wire.ReasonStopped {
+			t.Errorf("outcome %+v", y)
+		}
+	}
+	if err := a.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b, err := New(opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, _, ok := b.plans.Current(); ok {
+		t.Error("the plan is back after a restart")
+	}
+	if err := b.Stop(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

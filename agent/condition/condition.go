@@ -39,6 +39,7 @@ const (
 	DiskFull        Code = "disk_full"        // no space for clips or records
 	LinkDown        Code = "link_down"        // no connection to the controller
 	CertExpiring    Code = "cert_expiring"    // the certificate ends soon
+	DeviceRevoked   Code = "device_revoked"   // the controller revoked this device: silent for good
 )
 
 // Severity says how loud a fault is shown.
@@ -78,6 +79,7 @@ var traits = map[Code]trait{
 	DiskFull:        {Bad, 0},
 	LinkDown:        {Warn, time.Minute},
 	CertExpiring:    {Warn, 0},
+	DeviceRevoked:   {Bad, 0},
 }
 
 // fault is one active condition.

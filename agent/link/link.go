@@ -107,6 +107,9 @@ type Options struct {
 	Doer    Doer
 	// Receipts takes counter-signatures; nil ignores them.
 	Receipts Receipts
+	// Revoked takes the envelope of a revocation that the controller gave; nil
+	// for nobody, and nobody is asked then.
+	Revoked func(envelope []byte) error
 	// PlanChanged is called after a plan was accepted and each time clips
 	// arrived; nil for nobody.
 	PlanChanged func()
@@ -175,9 +178,10 @@ type Link struct {
 	dial     Dialer
 	// One for each purpose: what becomes ready at the same instant is taken in
 	// no order, and draws that do not share a stream come out the same.
-	dice, planDice, stateDice, collectDice, windowDice *dice
+	dice, planDice, stateDice, collectDice, windowDice, memberDice *dice
 
 	nudged    chan struct{}       // state may have changed
+	doubts    chan struct{}       // the controller may not want this device any more
 	offers    chan wire.PlanOffer // the newest offer only
 	orders    chan order          // commands to carry out
 	results   chan wire.Result    // of commands, to publish
@@ -194,8 +198,8 @@ func New(o Options) (*Link, error) {
 	l := &Link{
 		o: o, log: o.Logger.With("component", "link"),
 		fetcher: newFetcher(o.Base, o.TLS, o.HTTP), counters: c,
-		dice: newDice(o.Rand), planDice: newDice(o.Rand), stateDice: newDice(o.Rand), collectDice: newDice(o.Rand), windowDice: newDice(o.Rand),
-		nudged: make(chan struct{}, 1), offers: make(chan wire.PlanOffer, 1),
+		dice: newDice(o.Rand), planDice: newDice(o.Rand), stateDice: newDice(o.Rand), collectDice: newDice(o.Rand), windowDice: newDice(o.Rand), memberDice: newDice(o.Rand),
+		nudged: make(chan struct{}, 1), doubts: make(chan struct{}, 1), offers: make(chan wire.PlanOffer, 1),
 		orders: make(chan order, 4), results: make(chan wire.Result, 16),
 	}
 	l.clips = o.Clips(l.fetcher)
@@ -226,6 +230,7 @@ func (l *Link) Run(ctx context.Context) {
 	wg.Go(func() { l.keepSession(ctx) })
 	wg.Go(func() { l.keepPlan(ctx) })
 	wg.Go(func() { l.carryOut(ctx) })
+	wg.Go(func() { l.keepMembership(ctx) })
 	wg.Wait()
 	l.fetcher.close()
 }
@@ -246,6 +251,9 @@ func (l *Link) keepSession(ctx context.Context) {
 			pause.reset()
 		}
 		wait := pause.next()
+		if pause.attempt >= 2 {
+			l.doubt()
+		}
 		// The first failures are the ordinary face of a restart; what lasts
 		// becomes a condition.
 		l.log.Debug("link is down", "err", err, "retry_in", wait)

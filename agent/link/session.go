@@ -180,6 +180,9 @@ func (s *session) hello(now time.Time) error {
 	s.l.dice.read(b[:])
 	s.nonce, s.asked, s.timed = hex.EncodeToString(b[:]), s.l.o.Clock.Now().Mono, false
 	s.ask = now.Add(s.pause.next())
+	if s.pause.attempt > 2 {
+		s.l.doubt() // somebody takes our messages and nobody answers
+	}
 	state := s.present()
 	err := s.send(wire.KindHello, wire.Hello{
 		Protocol: wire.Protocol, Session: s.number, Nonce: s.nonce,

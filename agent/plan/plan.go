@@ -10,7 +10,8 @@
 // so that they cannot mix), held (their versions and hashes, which count when
 // accepted itself is damaged), counter (the highest command counter), root and
 // root-copy (the trust roots that followed the pinned one, twice: without them
-// keys that were retired would count again).
+// keys that were retired would count again), revoked (the controller's word
+// that this device plays no more; nothing is in force then).
 //
 // A Store is safe for concurrent use. Plans and manifests that it returns are
 // shared and must not be changed.
@@ -45,12 +46,15 @@ var (
 	// ErrReplay means an answer or a command for another connection, or one
 	// that was executed before.
 	ErrReplay = errors.New("not for this connection")
+	// ErrRevoked means that the controller has revoked this device.
+	ErrRevoked = errors.New("device is revoked")
 )
 
 const (
 	acceptedName = "accepted"
 	heldName     = "held"
 	counterName  = "counter"
+	revokedName  = "revoked"
 )
 
 // pair is what is in force.
@@ -77,6 +81,7 @@ type Store struct {
 	held     held
 	mended   []string
 	counter  uint64
+	revoked  bool
 }
 
 // Open opens the store in dir, creating it when there is none. root is the
@@ -102,6 +107,7 @@ func Open(dir string, device wire.DeviceID, root []byte, disk durable.FS) (*Stor
 	}
 	s.mendRoots()
 	s.loadCounter()
+	s.loadRevoked()
 	s.loadHeld()
 	before := s.held
 	s.loadAccepted()
@@ -119,11 +125,12 @@ func (s *Store) Root() *wire.Root {
 }
 
 // Current returns the plan and manifest in force and the hash of the plan's
-// envelope. ok is false while nothing was accepted.
+// envelope. ok is false while nothing was accepted, and for good once the
+// device was revoked.
 func (s *Store) Current() (p *wire.Plan, m *wire.Manifest, hash string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.now == nil {
+	if s.now == nil || s.revoked {
 		return nil, nil, "", false
 	}
 	return s.now.plan, s.now.manifest, s.now.planHash, true
@@ -149,6 +156,9 @@ func (s *Store) ManifestEnvelope() []byte {
 func (s *Store) Accept(planEnv, manifestEnv []byte, nowUS int64) (*wire.Plan, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.revoked {
+		return nil, fmt.Errorf("accepting plan: %w", ErrRevoked)
+	}
 	next, err := s.open(planEnv, manifestEnv, nowUS)
 	if err != nil {
 		return nil, fmt.Errorf("accepting plan: %w", err)

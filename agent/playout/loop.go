@@ -104,7 +104,11 @@ func (e *Engine) trust(now walltime.Stamp) {
 // owed by now is settled.
 func (e *Engine) takePlan(now walltime.Stamp) {
 	p, m, ok := e.o.Plan()
-	if !ok || p == e.s.plan && m == e.s.manifest {
+	if !ok {
+		e.dropPlan()
+		return
+	}
+	if p == e.s.plan && m == e.s.manifest {
 		return
 	}
 	if e.s.plan != nil {
@@ -118,6 +122,23 @@ func (e *Engine) takePlan(now walltime.Stamp) {
 	e.s.agenda, e.s.to = nil, time.Time{}
 	e.log.Info("plan taken", "version", p.Version, "slots", len(p.Slots))
 	e.dropReplanned(now)
+}
+
+// dropPlan forgets the plan when there is none any more: the device was
+// revoked. What was to come is not settled, because nobody believes it.
+func (e *Engine) dropPlan() {
+	if e.s.plan == nil {
+		return
+	}
+	e.s.plan, e.s.manifest, e.s.agenda, e.s.to = nil, nil, nil, time.Time{}
+	clear(e.s.waiting)
+	clear(e.s.late)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.current != nil {
+		e.current.withdraw(errReplanned)
+	}
+	e.log.Warn("no plan is in force any more")
 }
 
 // dropReplanned ends what is being prepared and is not in the plan any more.

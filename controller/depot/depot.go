@@ -40,6 +40,7 @@ type Trust interface {
 	IssueDevice(csrDER []byte, now time.Time) (cert []byte, id wire.DeviceID, spki []byte, err error)
 	DeviceOf(cert *x509.Certificate) (wire.DeviceID, bool)
 	Expired(cert *x509.Certificate) bool
+	SealRevocation(device wire.DeviceID, at time.Time) ([]byte, error)
 }
 
 // Clips opens clips by their hash.
@@ -98,6 +99,7 @@ func Handler(o Options) http.Handler {
 	mux.HandleFunc("GET "+wire.PathRoot, p.root)
 	mux.HandleFunc("POST "+wire.PathEnrol, p.enrol)
 	mux.HandleFunc("POST "+wire.PathRenew, p.renew)
+	mux.HandleFunc("GET "+wire.PathRevoked, p.revoked)
 	mux.HandleFunc("GET "+wire.PathClips+"{sha256}", p.clip)
 	mux.HandleFunc("GET "+wire.PathDocs+"{sha256}", p.doc)
 	return guard(mux)

@@ -58,6 +58,16 @@ func (a *Authority) OpenReceipt(envelope []byte, device wire.DeviceID) (wire.Rec
 	return evidence.OpenReceipt(envelope, a.DirectorKeys(), device)
 }
 
+// SealRevocation signs as director that device is not trusted since at.
+func (a *Authority) SealRevocation(device wire.DeviceID, at time.Time) ([]byte, error) {
+	if device == "" {
+		return nil, errors.New("sealing a revocation: device is required")
+	}
+	doc := wire.Revocation{Header: wire.Header{Device: device, Version: 1}, AtUS: wire.US(at)}
+	a.stamp(&doc.Header, wire.DocRevoked)
+	return seal.Sign(doc, a.director)
+}
+
 // SealContents signs the table of contents of an export as director.
 func (a *Authority) SealContents(c *evidence.Contents) ([]byte, error) {
 	doc := *c

@@ -32,7 +32,7 @@ var toneRank = map[string]int{"bad": 0, "doubt": 1, "warn": 2, "info": 3}
 var conditionIcons = map[string]string{
 	"clock_untrusted": "i-clock", "no_plan": "i-plan", "plan_ending": "i-plan", "plan_over": "i-plan", "plan_stale": "i-clock", "plan_refused": "i-shield",
 	"clip_missing": "i-export", "clip_corrupt": "i-export", "output_fault": "i-alert", "output_muted": "i-mute",
-	"link_down": "i-offline", "cert_expiring": "i-lock",
+	"link_down": "i-offline", "cert_expiring": "i-lock", "device_revoked": "i-lock",
 }
 
 // settleIn is how long a device that just got a new plan may take before the

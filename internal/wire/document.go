@@ -19,6 +19,7 @@ const (
 	DocCommand  DocType = "command"  // director role
 	DocReceipt  DocType = "receipt"  // director role: what the controller holds of a journal
 	DocExport   DocType = "export"   // director role: the table of contents of an export
+	DocRevoked  DocType = "revoked"  // director role: a device that must not play any more
 )
 
 // Header stands in every signed document; DSSE signs it with the rest.
@@ -67,6 +68,14 @@ type Receipt struct {
 	Count int64  `json:"count"`          // records that the controller holds up to there
 	Day   string `json:"day"`            // the office's date that it closes, 2006-01-02
 	Prev  string `json:"prev,omitempty"` // hex SHA-256 of the envelope of the receipt before; empty for the first
+}
+
+// Revocation tells the one device in Header that it is not trusted any more:
+// it falls silent for good. It never expires and is not taken back; a device
+// that is to play again is enrolled anew, with a key of its own.
+type Revocation struct {
+	Header
+	AtUS int64 `json:"at_us"` // when the office revoked it
 }
 
 // PlanSlot is a slot that sounds. Play k (from 0) starts at StartS + k×EveryS

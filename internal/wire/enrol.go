@@ -8,6 +8,9 @@ const (
 	PathRenew = "/renew"      // POST EnrolRequest without code, with the old certificate
 	PathClips = "/clips/"     // GET + sha256, with Range
 	PathDocs  = "/docs/"      // GET + sha256
+	// PathRevoked is GET: the envelope of the asking device's Revocation; 404
+	// while it is not revoked.
+	PathRevoked = "/revoked"
 )
 
 // EnrolRequest asks for a certificate.

@@ -1,0 +1,86 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"gatecast/internal/seal"
+	"gatecast/internal/wire"
+)
+
+// askMember is how long a device that is in doubt leaves the controller alone
+// before it asks again whether it was revoked.
+const askMember = 2 * time.Minute
+
+// doubt says that connections are refused or nobody answers: the controller
+// may have revoked this device. It never blocks.
+func (l *Link) doubt() {
+	select {
+	case l.doubts <- struct{}{}:
+	default:
+	}
+}
+
+// keepMembership asks for a revocation when in doubt. A broken connection
+// proves nothing and a refusal may come from anybody; only a document of the
+// director silences the device.
+func (l *Link) keepMembership(ctx context.Context) {
+	if l.o.Revoked == nil {
+		return
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.doubts:
+		}
+		doc, err := l.fetcher.revocation(ctx)
+		switch {
+		case err != nil:
+			l.log.Debug("asking whether the device was revoked", "err", err)
+		case doc != nil:
+			if err := l.o.Revoked(doc); err != nil {
+				l.log.Error("revocation not taken", "err", err)
+			}
+			l.Nudge()
+		}
+		if !sleep(ctx, l.memberDice.about(askMember)) {
+			return
+		}
+	}
+}
+
+// revocation returns the envelope of the device's revocation, nil while there
+// is none.
+func (f *Fetcher) revocation(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, f.stall)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.base+wire.PathRevoked, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := f.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer drain(resp.Body)
+	switch resp.StatusCode {
+	case http.StatusNotFound:
+		return nil, nil
+	case http.StatusOK:
+	default:
+		return nil, fmt.Errorf("fetching %q: status %d", wire.PathRevoked, resp.StatusCode)
+	}
+	doc, err := io.ReadAll(io.LimitReader(resp.Body, seal.MaxDocument+1))
+	if err != nil {
+		return nil, fmt.Errorf("fetching %q: %w", wire.PathRevoked, err)
+	}
+	if len(doc) > seal.MaxDocument {
+		return nil, errors.New("revocation is too long")
+	}
+	return doc, nil
+}
