@@ -13,12 +13,12 @@ import (
 func (a *App) cardFaults() {
 	var lost, failing []string
 	for _, g := range a.journal.Damage() {
-		at := fmt.Sprintf("%s %d–%d", g.Log, g.First, g.Last)
-		if g.Why == "sync" {
-			failing = append(failing, at)
-		} else {
-			lost = append(lost, at)
+		if g.Why != "sync" { // that one was written again
+			lost = append(lost, fmt.Sprintf("%s %d–%d", g.Log, g.First, g.Last))
 		}
+	}
+	if n := a.journal.Refusals(); n > 0 {
+		failing = append(failing, fmt.Sprintf("journal ×%d", n))
 	}
 	failing = append(failing, a.id.Mended()...)
 	if a.clock.Damaged() {

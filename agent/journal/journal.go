@@ -159,6 +159,7 @@ type Journal struct {
 	claims    bool                    // gap or drop records without a checkpoint behind them
 	receipt   uint64
 	truncated int64
+	refusals  int
 	healed    int
 	closed    bool
 }
@@ -232,6 +233,14 @@ func (j *Journal) Damage() []wire.Gap {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return slices.Clone(j.damage)
+}
+
+// Refusals returns how often the disk refused a write or a sync since Open
+// began, so that a log had to be retired.
+func (j *Journal) Refusals() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.refusals
 }
 
 // Changed yields a value after something became pending. It has one reader;
@@ -410,6 +419,7 @@ func (j *Journal) retire(s *segment, cause error) error {
 func (j *Journal) failed(s *segment, cause error) {
 	j.log.Error("journal segment retired", "log", s.log, "last", s.last(), "err", cause)
 	j.retired = true
+	j.refusals++
 	if j.f != nil {
 		_ = j.f.Close()
 		j.f = nil

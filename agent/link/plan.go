@@ -184,8 +184,12 @@ func (k *keeper) take(ctx context.Context, offer wire.PlanOffer) bool {
 		return true
 	}
 	p, err := k.l.o.Plans.Accept(plan, manifest, k.l.trustedUS())
-	if diskFull(err) { // nothing is wrong with the plan
-		k.l.o.Faults.Set(condition.DiskFull, "")
+	if diskFull(err) || errors.Is(err, syscall.EIO) { // nothing is wrong with the plan
+		if diskFull(err) {
+			k.l.o.Faults.Set(condition.DiskFull, "")
+		} else {
+			k.l.o.Faults.Set(condition.CardFailing, "plan")
+		}
 		k.retry, k.wait = &offer, k.later(err)
 		return true
 	}
