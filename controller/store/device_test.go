@@ -172,7 +172,7 @@ func TestStatesAreSeenAtOnceAndKept(t *testing.T) {
 	want := fleet.Device{
 		ID: "d1", Point: p.ID, State: fleet.DeviceActive, SPKI: []byte("d1"), Enrolled: t0, Hardware: "test",
 		Online: true, LastSeen: t0.Add(time.Minute), StateAt: t0.Add(time.Minute), Session: 3, Nonce: "n3", Agent: "0.1", PlanVersion: 7, PlanHash: "aa",
-		ClipsReady: []string{"c1"}, ClipsMiss: []string{"c2"}, Log: testLog, AckedSeq: 8, LastSeq: 9, TimeLevel: wire.T2,
+		ClipsReady: []string{"c1"}, ClipsMiss: []string{"c2"}, Log: testLog, AckedSeq: 8, LastSeq: 9, TimeLevel: wire.T2, Time: wire.TimeState{Level: wire.T2},
 		Output: wire.Output{Sink: "file", Demo: true}, Playing: "p#1", Horizon: t0, Conditions: []wire.Condition{{Code: "clock", Severity: "warn"}},
 	}
 	got, err := s.SaveState(t.Context(), "d1", stateOf(3), t0.Add(time.Minute))
