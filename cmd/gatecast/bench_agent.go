@@ -29,6 +29,11 @@ type agentFigures struct {
 	PeakKiB      int64   `json:"peak_kib"`          // highest resident size, plays included
 	WrittenKiB   float64 `json:"kib_per_play"`      // dirtied on disk per play
 	IdleKiBPerHr float64 `json:"kib_per_hour_idle"` // dirtied on disk while idle
+
+	// Of a day with dayPlays plays: those, 24 idle hours, and what signing adds.
+	DayKiB      float64 `json:"kib_per_day"`
+	SignedKiB   float64 `json:"kib_per_day_signing"` // checkpoints and the day's receipt
+	Checkpoints int     `json:"checkpoints_per_day"`
 }
 
 // runBenchAgent runs one agent against a controller of its own and reads what
@@ -62,6 +67,8 @@ func runBenchAgent(ctx context.Context, std streams, args []string) int {
 	fmt.Fprintf(std.out, "%s\nidle %.0f s, connected over TLS: RSS %.1f MiB (anonymous %.1f), CPU %.2f %% of a core, %.1f KiB/h written\n%d plays: peak RSS %.1f MiB, %.1f KiB written per play\n",
 		f.Machine, f.IdleSeconds, float64(f.RSSKiB)/1024, float64(f.RSSAnonKiB)/1024, f.CPUPercent, f.IdleKiBPerHr,
 		f.Plays, float64(f.PeakKiB)/1024, f.WrittenKiB)
+	fmt.Fprintf(std.out, "a day of %d plays: %.2f MiB written to the card (plays %.2f, idle %.2f, %d checkpoints and a receipt %.2f)\n",
+		dayPlays, f.DayKiB/1024, dayPlays*f.WrittenKiB/1024, 24*f.IdleKiBPerHr/1024, f.Checkpoints, f.SignedKiB/1024)
 	return exitOK
 }
 
@@ -144,6 +151,10 @@ func benchAgent(ctx context.Context, std streams, program string, idle time.Dura
 	}
 	f.PeakKiB = after.peak
 	f.WrittenKiB = float64(after.written-before.written) / 1024 / float64(plays)
+	if f.SignedKiB, f.Checkpoints, err = vouchKiB(dir); err != nil {
+		return f, fmt.Errorf("measuring signatures: %w", err)
+	}
+	f.DayKiB = dayPlays*f.WrittenKiB + 24*f.IdleKiBPerHr + f.SignedKiB
 	return f, nil
 }
 
