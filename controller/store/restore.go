@@ -11,8 +11,8 @@ import (
 
 // MarkRestored notes that this database was put in place from a backup: every
 // active device is awaited, planning is taken up again from the backup's time,
-// a position of the ledger beyond the last record is put back, and the audit
-// says so. All or nothing.
+// a position of the ledger beyond the last record is put back, every login
+// ends, and the audit says so. All or nothing.
 func (s *Store) MarkRestored(ctx context.Context, r fleet.Restore) error {
 	_, err := changeAlone(ctx, s, func(t *tx) (none, error) {
 		var id int64
@@ -29,6 +29,9 @@ func (s *Store) MarkRestored(ctx context.Context, r fleet.Restore) error {
 			return none{}, err
 		}
 		if err := restoredIntentTx(t, r); err != nil {
+			return none{}, err
+		}
+		if _, err := t.exec(`DELETE FROM sessions`); err != nil { // some of them had ended since
 			return none{}, err
 		}
 		if _, err := t.exec(`INSERT INTO audit (at_us, who, address, what, object, detail) VALUES (?, ?, '', 'restore', ?, ?)`,
