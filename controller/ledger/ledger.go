@@ -8,6 +8,12 @@
 // only by better evidence, which the store keeps as a correction. The position
 // in the records is kept in the store after the verdicts are, so that a crash
 // in between repeats work and loses none: settling is idempotent.
+//
+// Evidence that is lost for good settles, too: a slot whose records lie in a gap
+// of the journal is Doubt with reason lost, and one that only a plan nobody has
+// any more could explain is Doubt with reason replanned; see Decide. A device
+// counts as having reported when its present journal, and every one before it
+// that it still keeps, are here whole.
 package ledger
 
 import (
