@@ -27,6 +27,10 @@ type gate struct {
 	program []string // the agent's command line up to its arguments
 	log     *logbook
 	process *process
+	// forgets says that its disk loses what was not synced without the machine
+	// starting anew, as none does: an agent that was merely killed believes what
+	// it last wrote, and so the first second of a play may be denied.
+	forgets bool
 }
 
 // newGate enrols a device for a point, through the cables of the office, and

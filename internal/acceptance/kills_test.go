@@ -181,7 +181,7 @@ func (s *storm) bearGates(n int) {
 		log := &logbook{}
 		showLogs(t, map[string]*logbook{fmt.Sprint("gate ", i+1): log})
 		g := &gate{t: t, dir: filepath.Join(t.TempDir(), "data"), wav: filepath.Join(t.TempDir(), "wav"), log: log,
-			program: []string{filepath.Join(bin, "gatecast-agent")}}
+			program: []string{filepath.Join(bin, "gatecast-agent")}, forgets: s.died != nil}
 		if s.settle != nil {
 			s.settle(g.dir)
 		}
