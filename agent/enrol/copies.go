@@ -13,8 +13,8 @@ import (
 	"gatecast/internal/durable"
 )
 
-// Everything an identity needs stands in two files with a checksum each, so
-// that one bad sector of a memory card does not cost the device its
+// Everything an identity needs stands in two files, with a checksum where no
+// pinned hash is one, so that one bad sector of a memory card does not cost the device its
 // membership. They are written one after the other; the first one counts when
 // both are whole and a power cut left the second behind.
 var (
@@ -46,11 +46,20 @@ func copies(v durable.Volume, dir string, names []string) (contents [][]byte, go
 // store writes data into both files. On return it survives loss of power.
 func store(v durable.Volume, dir string, names []string, data []byte) error {
 	for _, name := range names {
-		if err := v.WriteChecked(filepath.Join(dir, name), data, 0o600); err != nil {
+		if err := write(v, dir, name, data); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// write writes one file. The trust root stands there as it was received: its
+// hash is pinned, and others read it too.
+func write(v durable.Volume, dir, name string, data []byte) error {
+	if slices.Contains(rootFiles, name) {
+		return v.WriteFile(filepath.Join(dir, name), data, 0o600)
+	}
+	return v.WriteChecked(filepath.Join(dir, name), data, 0o600)
 }
 
 // mend writes anew what is not data, and returns the names of the files that
@@ -58,8 +67,7 @@ func store(v durable.Volume, dir string, names []string, data []byte) error {
 // whole one of before that whole says it may be.
 func mend(v durable.Volume, dir string, names []string, data []byte, whole func([]byte) bool) (damaged []string, err error) {
 	for i, name := range names {
-		path := filepath.Join(dir, name)
-		old, rerr := v.ReadChecked(path)
+		old, rerr := v.ReadChecked(filepath.Join(dir, name))
 		switch {
 		case rerr == nil && string(old) == string(data):
 			continue
@@ -68,7 +76,7 @@ func mend(v durable.Volume, dir string, names []string, data []byte, whole func(
 		default:
 			damaged = append(damaged, name)
 		}
-		if err := v.WriteChecked(path, data, 0o600); err != nil {
+		if err := write(v, dir, name, data); err != nil {
 			return damaged, err
 		}
 	}

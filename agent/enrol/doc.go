@@ -14,7 +14,8 @@
 //
 // identity.json is written last and is the commit: without it and its copy the
 // device is not enrolled, and Join may be repeated with the same key and code.
-// Every write is durable, and every file ends with a checksum. What a card has
-// damaged is restored from its copy when the identity is loaded. Only the wiring of the agent and its command use this
+// Every write is durable, and every file but the root, whose hash is pinned,
+// ends with a checksum. What a card has damaged is restored from its copy when
+// the identity is loaded. Only the wiring of the agent and its command use this
 // package; an Identity is safe for concurrent use.
 package enrol

@@ -132,6 +132,16 @@ func TestIdentityOfANewerProgramIsNotReplacedByItsCopy(t *testing.T) {
 	}
 }
 
+// TestRootStandsThereAsItWasReceived holds for whoever verifies a card.
+func TestRootStandsThereAsItWasReceived(t *testing.T) {
+	id, dir := newMember(t, officetest.New(t))
+	for _, name := range rootFiles {
+		if data, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(data) != string(id.Root) {
+			t.Errorf("%s is not the envelope: %v", name, err)
+		}
+	}
+}
+
 // TestIdentityOfAnEarlierVersionIsCopied has single files without checksums.
 func TestIdentityOfAnEarlierVersionIsCopied(t *testing.T) {
 	id, dir := newMember(t, officetest.New(t))
