@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"gatecast/agent/journal"
+	"gatecast/internal/durable"
 	"gatecast/internal/evidence"
 	"gatecast/internal/seal"
 )
@@ -84,7 +85,7 @@ func openEvidence(path, root, trust string) (*verified, error) {
 		v.files = os.DirFS(path)
 		return v, nil
 	}
-	dir := path
+	dir, card := path, durable.On(nil)
 	v.folder, err = journal.OpenFolder(dir)
 	if errors.Is(err, fs.ErrNotExist) { // perhaps a device's whole data folder
 		dir = filepath.Join(path, "journal")
@@ -97,13 +98,18 @@ func openEvidence(path, root, trust string) (*verified, error) {
 		return nil, err
 	}
 	if trust != "" {
-		v.root, err = os.ReadFile(trust)
+		v.root, err = card.ReadChecked(trust)
 		return v, err
 	}
-	if v.root, err = os.ReadFile(filepath.Join(dir, "..", "identity", "root.json")); errors.Is(err, fs.ErrNotExist) {
-		err = nil
+	// As the device itself keeps it, twice; without it receipts go unchecked.
+	for _, name := range []string{"root.json", "root-copy.json"} {
+		root, err := card.ReadChecked(filepath.Join(dir, "..", "identity", name))
+		if _, bad := evidence.OpenRoot(root); err == nil && bad == nil {
+			v.root = root
+			break
+		}
 	}
-	return v, err
+	return v, nil
 }
 
 func (v *verified) close() {

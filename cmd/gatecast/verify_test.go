@@ -14,6 +14,7 @@ import (
 
 	"gatecast/agent/journal"
 	"gatecast/agent/walltime"
+	"gatecast/internal/durable"
 	"gatecast/internal/evidence"
 	"gatecast/internal/seal"
 	"gatecast/internal/wire"
@@ -77,7 +78,7 @@ func newTestCard(t *testing.T, n int) (dir, root string) {
 	if err := os.MkdirAll(filepath.Join(dir, "identity"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "identity", "root.json"), envelope, 0o600); err != nil {
+	if err := durable.On(nil).WriteChecked(filepath.Join(dir, "identity", "root.json"), envelope, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return dir, seal.Hash(envelope)
