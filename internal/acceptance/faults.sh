@@ -2,7 +2,7 @@
 # Runs every test that puts the real programs through faults (TestSurvives…)
 # and prints the outcome table, English and Chinese: faults.sh [go test flags].
 # The rows stay in bin/outcomes.jsonl; internal/acceptance/outcome says how to
-# add some. It takes about a quarter of an hour: more kills, a longer storm at
+# add some. It takes about seven minutes: more kills, a longer storm at
 # the broker and more plays without network than in the usual test run.
 set -eu
 : "${GATECAST_KILLS:=500}" "${GATECAST_BROKER_SECONDS:=30}" "${GATECAST_OUTAGE_PLAYS:=48}" "${GATECAST_POWER_CUTS:=20}"
