@@ -20,6 +20,7 @@ type lossyStorm struct {
 
 	mu    sync.Mutex // held while a disk is away
 	disks map[string]*lossyfs.Disk
+	boxes map[string]*machine
 	cuts  uint64
 	loss  lossyfs.Loss
 }
@@ -32,12 +33,15 @@ type lossyStorm struct {
 func TestSurvivesPowerCutsOnLossyDisks(t *testing.T) {
 	t.Parallel()
 	want := atLeast(t, "GATECAST_CUTS", 120)
-	l := &lossyStorm{storm: &storm{t: t, seed: seedOf(t)}, disks: map[string]*lossyfs.Disk{}}
+	l := &lossyStorm{storm: &storm{t: t, seed: seedOf(t)}, disks: map[string]*lossyfs.Disk{}, boxes: map[string]*machine{}}
 	l.storm.settle, l.storm.died = l.mount, l.cut
 	l.bearOffice()
 	l.bearGates(4)
 	for _, d := range l.disks {
 		d.Sync() // the test's own change of the broker's address
+	}
+	for _, g := range l.gates {
+		g.program = l.boxes[g.dir].line(g.program...)
 	}
 	clip := testClip(stormClip)
 	l.o.addClip("ding", wavOf(clip))
@@ -85,6 +89,7 @@ func (l *lossyStorm) mount(home string) {
 		l.t.Fatal(err)
 	}
 	l.disks[home] = lossyfs.MountedAt(l.t, lossyfs.Options{}, home)
+	l.boxes[home] = newMachine(l.t)
 }
 
 // cut is what the death of a program does to its disk. Every fourth cut takes
@@ -103,6 +108,7 @@ func (l *lossyStorm) cut(home string) {
 		return
 	}
 	l.loss = l.loss.Add(loss)
+	l.boxes[home].reboot()
 	if home == l.home() {
 		l.checkOffice(home)
 	}

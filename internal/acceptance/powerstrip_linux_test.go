@@ -17,6 +17,7 @@ type contender struct {
 	loss         lossyfs.Loss  // what all cuts took
 	dir          string        // on the disk
 	heard        *loudspeaker  // nil for ours, which records what sounds
+	box          *machine      // nil for those who do not look at it
 	program      []string      // runs while there is power; nil for cron
 	play, upload []string      // started by cron
 	env          []string      // of what runs; nil means the test's

@@ -159,7 +159,8 @@ func newRivalWorld(t *testing.T, plays int) *rivalWorld {
 	o := w.own
 	o.addClip("ding", wavOf(testClip(rivalClip)))
 	w.gate = newGateIn(t, o, "SL-01-01", filepath.Join(dir, "gatecast"), filepath.Join(bin, "gatecast-agent"))
-	ours := &contender{name: "Gatecast", nameZH: "Gatecast 门播", disk: disk, log: w.gate.log, program: w.gate.line()}
+	ours := &contender{name: "Gatecast", nameZH: "Gatecast 门播", disk: disk, log: w.gate.log, box: newMachine(t)}
+	ours.program = ours.box.line(w.gate.line()...)
 	ours.told = func() claims { return ourClaims(w, o) }
 	w.all = []*contender{ours}
 	w.office.cables = append(w.office.cables, o.mqtt, o.devices)
@@ -251,6 +252,9 @@ func (w *rivalWorld) cut(seed uint64) {
 			w.t.Fatal(err)
 		}
 		c.loss = c.loss.Add(l)
+		if c.box != nil {
+			c.box.reboot()
+		}
 	}
 }
 
