@@ -47,9 +47,6 @@ func (j *journal) fits(r wire.SeqRange) bool {
 	return i < len(j.more) && j.more[i].First <= r.Last+1 // it touches a run
 }
 
-// add counts seq as committed.
-func (j *journal) add(seq wire.Seq) { j.addRange(wire.SeqRange{First: seq, Last: seq}) }
-
 // addRange counts the numbers of r as committed.
 func (j *journal) addRange(r wire.SeqRange) {
 	if r.Last <= j.upto || r.First > r.Last {
