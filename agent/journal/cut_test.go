@@ -219,13 +219,13 @@ func TestPowerCutAtEveryOperation(t *testing.T) {
 			}
 			ops := whole.disk.Count().Ops
 			for at := 1; at <= ops; at++ {
-				for seed := range uint64(3) {
+				for seed := range 1 + *seeds/100 {
 					if err := cutAt(seed, at, o); err != nil {
 						t.Fatalf("seed %d, power cut at operation %d of %d: %v", seed, at, ops, err)
 					}
 				}
 			}
-			t.Logf("%d operations, cut at each, 3 times", ops)
+			t.Logf("%d operations, cut at each, %d times", ops, 1+*seeds/100)
 		})
 	}
 }

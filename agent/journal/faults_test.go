@@ -11,7 +11,7 @@ import (
 	"gatecast/internal/simulate/disk"
 )
 
-var seeds = flag.Uint64("journal.seeds", 200, "how many runs of faults to draw")
+var seeds = flag.Uint64("journal.seeds", 60, "how many runs of faults to draw; each hundred adds a power cut at every operation")
 
 // TestFaultsInAnyOrderLoseNothingSilently draws runs of records, acks,
 // restarts, kills, power cuts, failing syncs, a full disk, flipped bits and

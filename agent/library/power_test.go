@@ -59,7 +59,7 @@ func TestPowerCutWhileFetching(t *testing.T) {
 		return nil
 	}
 	for at := 1; ; at++ {
-		for seed := range 8 {
+		for seed := range 3 {
 			d, done := newDisk(seed), 0
 			d.CutAt(at)
 			err := fetchAll(d, &done)
@@ -94,7 +94,7 @@ func TestPowerCutWhileFetching(t *testing.T) {
 func TestClipIsNamedOnlyAfterItsSync(t *testing.T) {
 	data, c := tone(t, 440, 8000)
 	want := []wire.ManifestClip{c}
-	for seed := range 40 {
+	for seed := range 12 {
 		for _, failed := range []bool{false, true} {
 			d := newDisk(seed)
 			l, err := opened(d)

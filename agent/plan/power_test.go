@@ -76,7 +76,7 @@ func (p papers) script(d *disk.Disk, done *reached) error {
 func TestPowerCutWhileAccepting(t *testing.T) {
 	p := newPapers(t)
 	for at := 1; ; at++ {
-		for seed := range 4 {
+		for seed := range 2 {
 			d, done := newDisk(seed), reached{}
 			d.CutAt(at)
 			if err := p.script(d, &done); err == nil && !d.Dead() {
@@ -121,7 +121,7 @@ func TestDamagedPlanIsFetchedAgainAndNotAnOlderOne(t *testing.T) {
 	other := planDoc(7, 1)
 	other.PointName = "another"
 	lost := 0
-	for seed := range 120 {
+	for seed := range 48 {
 		d := newDisk(seed)
 		s, err := Open(storeDir, device, root, d)
 		if err != nil {
@@ -164,8 +164,8 @@ func TestDamagedPlanIsFetchedAgainAndNotAnOlderOne(t *testing.T) {
 			t.Fatalf("seed %d: opened again: %v, mended %v", seed, err, s.Mended())
 		}
 	}
-	if lost < 60 {
-		t.Errorf("%d of 120 damaged", lost)
+	if lost < 24 {
+		t.Errorf("%d of 48 damaged", lost)
 	}
 }
 
@@ -173,7 +173,7 @@ func TestDamagedPlanIsFetchedAgainAndNotAnOlderOne(t *testing.T) {
 // documents: what they protect does not go back.
 func TestDamagedSmallFilesOfThePlanStore(t *testing.T) {
 	p := newPapers(t)
-	for seed := range 40 {
+	for seed := range 8 {
 		for _, name := range []string{rootNames[0], rootNames[1], heldName, counterName} {
 			d, done := newDisk(seed), reached{}
 			if err := p.script(d, &done); err != nil {
