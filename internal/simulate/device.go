@@ -40,6 +40,8 @@ type device struct {
 	dice    deviceDice
 	runs    int
 
+	upward, downward direction
+
 	mu      sync.Mutex
 	weather weather
 	cert    *x509.Certificate
@@ -52,7 +54,7 @@ type device struct {
 }
 
 // deviceDice are the streams of what happens around one device.
-type deviceDice struct{ up, down, dial, http, disk *rand.Rand }
+type deviceDice struct{ will, dial, http, disk *rand.Rand }
 
 // kept is a message as somebody on the way has seen it.
 type kept struct {
@@ -69,10 +71,11 @@ func (w *World) newDevice(point fleet.PointID, line string) (*device, error) {
 		w: w, name: name, address: fmt.Sprintf("10.0.0.%d:40000", n), point: point, line: line,
 		kernel: &kernel{name: name, ppm: float64(r.IntN(81) - 40)},
 		dice: deviceDice{
-			up: w.dice.of(name + " up"), down: w.dice.of(name + " down"), dial: w.dice.of(name + " dial"),
+			will: w.dice.of(name + " will"), dial: w.dice.of(name + " dial"),
 			http: w.dice.of(name + " http"), disk: w.dice.of(name + " disk"),
 		},
 	}
+	d.upward.dice, d.downward.dice = w.dice.of(name+" up"), w.dice.of(name+" down")
 	d.kernel.rtc = w.has(Clock) && r.IntN(2) == 0
 	d.card = newCard(w, d)
 	d.disk = disk.New(d.dice.disk)

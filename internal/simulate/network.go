@@ -142,17 +142,38 @@ func (k *conn) breakOff(why error) {
 	}
 	k.lost <- why
 	k.n.w.trace.event(k.run.dev.name, "connection lost: %v", why)
-	at := time.Now().Add(between(k.run.dev.dice.up, 10*time.Millisecond, 90*time.Second))
+	at := time.Now().Add(between(k.run.dev.dice.will, 10*time.Millisecond, 90*time.Second))
 	k.n.w.agenda.add(at, func() { k.n.deliverUp(k.run.dev, wire.Up(k.c.Device, wire.KindState), k.c.Will) })
 }
 
 // up sends a message of d to the office.
 func (n *network) up(d *device, topic string, payload []byte) {
-	n.send(d.sky(), d.dice.up, func() { n.deliverUp(d, topic, payload) })
+	n.send(d.sky(), &d.upward, func() { n.deliverUp(d, topic, payload) })
+}
+
+// direction is one way between a device and the office. TCP keeps the order of
+// what the weather does not touch.
+type direction struct {
+	dice *rand.Rand
+	mu   sync.Mutex
+	last time.Time // of deliveries in order
+}
+
+// next returns when what is sent now, and takes that long, arrives.
+func (x *direction) next(delay time.Duration) time.Time {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	at := time.Now().Add(delay)
+	if !at.After(x.last) {
+		at = x.last.Add(time.Microsecond)
+	}
+	x.last = at
+	return at
 }
 
 // send plans the deliveries of one message.
-func (n *network) send(w weather, r *rand.Rand, deliver func()) {
+func (n *network) send(w weather, x *direction, deliver func()) {
+	r := x.dice
 	// Every message draws the same numbers whatever the weather is, so that a
 	// fault less does not change all that follows.
 	drop, double, late := r.Float64(), r.Float64(), r.Float64()
@@ -161,9 +182,11 @@ func (n *network) send(w weather, r *rand.Rand, deliver func()) {
 		return
 	}
 	if late < w.late {
-		delay += time.Duration(float64(more) / float64(time.Second) * float64(w.lateness))
+		at := time.Now().Add(delay + time.Duration(float64(more)/float64(time.Second)*float64(w.lateness)))
+		n.w.agenda.add(at, deliver)
+	} else {
+		n.w.agenda.add(x.next(delay), deliver)
 	}
-	n.w.agenda.add(time.Now().Add(delay), deliver)
 	if double < w.double {
 		n.w.agenda.add(time.Now().Add(delay+more), deliver)
 	}
@@ -197,6 +220,13 @@ func (n *network) deliverDown(d *device, topic string, payload []byte) {
 	n.w.trace.event(d.name, "← %s", seen(string(kind), payload))
 	d.keep(topic, payload)
 	k.c.Deliver(link.Inbound{Kind: kind, Data: append([]byte(nil), payload...)})
+}
+
+// connected reports whether d has a connection.
+func (n *network) connected(d *device) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.conns[d] != nil
 }
 
 // disturb breaks d's connection, if it has one.
@@ -257,7 +287,7 @@ func (s *officeSession) Publish(topic string, payload []byte) error {
 	if kind == wire.KindAck {
 		d.acked(payload)
 	}
-	s.n.send(d.sky(), d.dice.down, func() { s.n.deliverDown(d, topic, payload) })
+	s.n.send(d.sky(), &d.downward, func() { s.n.deliverDown(d, topic, payload) })
 	return nil
 }
 

@@ -17,6 +17,7 @@ type truth struct {
 
 	mu       sync.Mutex
 	sounded  map[owedKey]map[wire.PlayID]time.Duration // not muted, longest sounding of each play
+	first    map[owedKey]time.Time                     // when a slot began to sound
 	harms    map[fleet.PointID][]harm
 	seen     map[owedKey]fleet.Obligation // every obligation that was ever written and had begun
 	looked   time.Time                    // when the ledger was looked at last
@@ -32,7 +33,7 @@ type owedKey struct {
 
 func newTruth(w *World) *truth {
 	return &truth{
-		w: w, sounded: map[owedKey]map[wire.PlayID]time.Duration{}, harms: map[fleet.PointID][]harm{},
+		w: w, sounded: map[owedKey]map[wire.PlayID]time.Duration{}, harms: map[fleet.PointID][]harm{}, first: map[owedKey]time.Time{},
 		seen: map[owedKey]fleet.Obligation{},
 	}
 }
@@ -75,6 +76,7 @@ func (w *World) heard(s sound) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.sounded[k] == nil {
+		t.first[k] = s.start
 		t.sounded[k] = map[wire.PlayID]time.Duration{}
 	}
 	t.sounded[k][s.play] = max(t.sounded[k][s.play], s.length)
