@@ -60,7 +60,7 @@ func owed(t *testing.T, w *World, from, to string) []fleet.Obligation {
 // November a gate has no network. It plays its stored plan, weekends an hour
 // later, and on return delivers 27 slots in order, once, within two minutes.
 func TestGateOfflineForNineDays(t *testing.T) {
-	scenario(t, shanghai(t, "2026-11-05 12:00"), func(t *testing.T, w *World) {
+	scenario(t, shanghai(t, "2026-11-06 17:00"), func(t *testing.T, w *World) {
 		d := w.at(0)
 		w.live(shanghai(t, "2026-11-07 00:00"))
 		d.setSky(func(s *weather) { s.cut = true })
@@ -160,7 +160,7 @@ func checkMornings(t *testing.T, w *World, rows []fleet.Obligation, want map[str
 // TestHolidayWeek is the calendar part of scenario C23: National Day from 1 to
 // 7 October 2026, and the Saturday of the 10th, which is a working day.
 func TestHolidayWeek(t *testing.T) {
-	scenario(t, shanghai(t, "2026-09-29 12:00"), func(t *testing.T, w *World) {
+	scenario(t, shanghai(t, "2026-09-29 17:00"), func(t *testing.T, w *World) {
 		w.live(shanghai(t, "2026-10-11 12:00"))
 		rows := owed(t, w, "2026-09-30", "2026-10-11")
 		want := map[string]string{"2026-09-30": "07:30", "2026-10-08": "07:30", "2026-10-09": "07:30", "2026-10-10": "07:30", "2026-10-11": "08:30"}
