@@ -37,12 +37,16 @@ func (w *World) judgeDevice(c *controller, d *device) {
 // stored is what the office holds of the journals.
 type stored struct {
 	raw   map[wire.DeviceID]map[recordKey]string
+	last  map[wire.DeviceID]time.Time            // when its newest record was received
 	begun map[wire.DeviceID]map[wire.PlayID]bool // has an intent
 	ended map[wire.DeviceID]map[wire.PlayID]bool // has an outcome
 }
 
 func (w *World) stored(c *controller) (stored, error) {
-	s := stored{map[wire.DeviceID]map[recordKey]string{}, map[wire.DeviceID]map[wire.PlayID]bool{}, map[wire.DeviceID]map[wire.PlayID]bool{}}
+	s := stored{
+		raw: map[wire.DeviceID]map[recordKey]string{}, last: map[wire.DeviceID]time.Time{},
+		begun: map[wire.DeviceID]map[wire.PlayID]bool{}, ended: map[wire.DeviceID]map[wire.PlayID]bool{},
+	}
 	for cursor := int64(0); ; {
 		recs, err := c.store.RecordsAfter(context.Background(), cursor, 1000)
 		if err != nil || len(recs) == 0 {
@@ -54,6 +58,7 @@ func (w *World) stored(c *controller) (stored, error) {
 				s.raw[r.Device], s.begun[r.Device], s.ended[r.Device] = map[recordKey]string{}, map[wire.PlayID]bool{}, map[wire.PlayID]bool{}
 			}
 			s.raw[r.Device][recordKey{r.Log, r.Seq}] = string(r.Raw)
+			s.last[r.Device] = r.Received
 			var b struct {
 				Play wire.PlayID `json:"play"`
 			}
@@ -81,7 +86,10 @@ func (w *World) judgeRecords(c *controller) {
 	restored := w.truth.restored
 	w.truth.mu.Unlock()
 	for _, d := range w.devices {
-		_, gone := d.watch.ousted()
+		since, gone := d.watch.ousted()
+		if gone && s.last[d.id].After(since) {
+			w.brokenBy(d, "I7", "a record of it was taken at %s, after it was revoked", s.last[d.id].Format(time.DateTime))
+		}
 		d.mu.Lock()
 		gone = gone || d.off
 		d.mu.Unlock()

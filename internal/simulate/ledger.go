@@ -57,6 +57,7 @@ func (w *World) deviceAt(p fleet.PointID) *device {
 func (w *World) look() {
 	w.agenda.add(time.Now().Add(lookEvery), w.look)
 	c := w.office.present()
+	w.lookForRevoked(c != nil)
 	if c == nil {
 		return
 	}
@@ -71,6 +72,23 @@ func (w *World) look() {
 	}
 	w.truth.compare(rows, now)
 	w.trace.event("office", "%d obligations", len(rows))
+}
+
+// lookForRevoked notes which ousted devices cannot ask the office now.
+func (w *World) lookForRevoked(open bool) {
+	for _, d := range w.devices {
+		if _, gone := d.watch.ousted(); !gone {
+			continue
+		}
+		d.mu.Lock()
+		able := open && d.weather == weather{} && d.run != nil && d.run.running() != nil
+		d.mu.Unlock()
+		if !able {
+			d.watch.mu.Lock()
+			d.watch.hindered = time.Now()
+			d.watch.mu.Unlock()
+		}
+	}
 }
 
 // compare takes the rows of the last days.

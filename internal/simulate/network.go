@@ -245,7 +245,6 @@ type officeSession struct {
 	n    *network
 	lost chan<- error
 
-	mu   sync.Mutex
 	hear func(ctl.Heard)
 }
 

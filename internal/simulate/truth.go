@@ -68,8 +68,11 @@ func (w *World) heard(s sound) {
 		}
 		w.checkHours(s)
 	}
-	if s.play == "" || s.muted {
-		return
+	if knew := d.watch.deaf(s.start); knew > toKnow && s.length > 0 {
+		w.brokenBy(d, "I7", "sounded %q, %s after it could know that it was revoked", s.play, knew.Round(time.Second))
+	}
+	if _, gone := d.watch.ousted(); s.play == "" || s.muted || gone {
+		return // what a revoked device sounds does not count
 	}
 	t := w.truth
 	k := owedKey{d.point, slotOf(s.play)}
@@ -123,6 +126,11 @@ func (w *World) allowed(t time.Time) bool {
 	}
 	return false
 }
+
+// toKnow is how long a device that was revoked may take to hear of it while it
+// can: it asks the device port after two minutes without a session, and the
+// network is looked at here every ten.
+const toKnow = 15 * time.Minute
 
 // share returns how much of an obligation sounded in truth, 0 to 1.
 func (t *truth) share(o fleet.Obligation) float64 {

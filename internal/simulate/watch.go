@@ -10,17 +10,17 @@ import (
 
 // watch is what is known of one device from outside.
 type watch struct {
-	mu      sync.Mutex
-	plays   map[wire.PlayID]bool
-	session uint64
-	plan    uint64
-	floor   int64
-	lied    time.Time // until when its time service misleads it
-	since   time.Time // it was revoked or replaced; zero while it was not
-	acks    map[recordKey]bool
-	sent    map[recordKey]string // what it sent, as text
-	upto    map[wire.LogID]wire.Seq
-	scarred bool // its card lost or spoilt what was on it
+	mu       sync.Mutex
+	plays    map[wire.PlayID]bool
+	session  uint64
+	plan     uint64
+	lied     time.Time // until when its time service misleads it
+	since    time.Time // it was revoked or replaced; zero while it was not
+	acks     map[recordKey]bool
+	sent     map[recordKey]string // what it sent, as text
+	upto     map[wire.LogID]wire.Seq
+	hindered time.Time // when it could last not ask the office
+	scarred  bool      // its card lost or spoilt what was on it
 }
 
 type recordKey struct {
@@ -46,6 +46,20 @@ func (w *watch) misled() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return time.Now().Before(w.lied)
+}
+
+// deaf reports for how long a device that was ousted could have known it: the
+// way to the office was clear since, and the office was there.
+func (w *watch) deaf(at time.Time) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.since.IsZero() {
+		return 0
+	}
+	if w.hindered.After(w.since) {
+		return at.Sub(w.hindered)
+	}
+	return at.Sub(w.since)
 }
 
 func (w *watch) ousted() (since time.Time, gone bool) {
