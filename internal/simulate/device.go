@@ -288,8 +288,11 @@ func (d *device) issued(der []byte) {
 		return
 	}
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.cert = cert
+	d.mu.Unlock()
+	d.w.truth.mu.Lock()
+	d.w.truth.moved = time.Now()
+	d.w.truth.mu.Unlock()
 }
 
 // maxKept bounds what a bad broker remembers of one device.

@@ -62,6 +62,7 @@ func (w *World) look() {
 		return
 	}
 	now := time.Now()
+	w.confirm(c, now)
 	local := now.In(w.zone())
 	rows, err := c.store.Obligations(context.Background(), fleet.ObligationFilter{
 		From: fleet.Day(local.AddDate(0, 0, -2).Format(time.DateOnly)), To: fleet.Day(local.AddDate(0, 0, 1).Format(time.DateOnly)),
@@ -72,6 +73,23 @@ func (w *World) look() {
 	}
 	w.truth.compare(rows, now)
 	w.trace.event("office", "%d obligations", len(rows))
+}
+
+// confirm is the person who looks after the office once an hour: after a
+// restore the devices that are ahead of the backup wait for a word.
+func (w *World) confirm(c *controller, now time.Time) {
+	if now.Sub(w.start)/lookEvery%6 != 0 {
+		return
+	}
+	n, err := c.store.ConfirmPlans(context.Background(), now)
+	if err != nil {
+		w.broken("the simulator", "confirming plans: %v", err)
+		return
+	}
+	if n > 0 {
+		w.trace.event("office", "plans of %d devices confirmed", n)
+		c.planner.Poke()
+	}
 }
 
 // lookForRevoked notes which ousted devices cannot ask the office now.
