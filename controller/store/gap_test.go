@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -41,38 +42,41 @@ func TestGapsAccountForTheirNumbers(t *testing.T) {
 		{"all_there_ever_will_be", nextLog, wire.Gap{Log: testLog, First: 4, Last: 1 << 60, Why: "full"}, wire.Ack{Log: testLog, Upto: 3}, 0},
 		{"of_no_journal", nextLog, wire.Gap{First: 4, Last: 5, Why: "full"}, wire.Ack{Log: testLog, Upto: 3}, 0},
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "gatecast.db")
-			s := openTestStore(t, path)
-			p := importTest(t, s, 1)[0]
-			enrolTest(t, s, p.ID, "d1", t0)
-			if _, err := s.AppendRecords(t.Context(), "d1", testLog, rawMessages(outcome(t, 1, morning, 1), outcome(t, 2, morning, 2), outcome(t, 3, morning, 3)), t0); err != nil {
+	path := filepath.Join(t.TempDir(), "gatecast.db")
+	s := openTestStore(t, path)
+	points := importTest(t, s, len(tests))
+	for i, tt := range tests {
+		id := wire.DeviceID(fmt.Sprintf("d%d", i))
+		enrolTest(t, s, points[i].ID, id, t0)
+		if _, err := s.AppendRecords(t.Context(), id, testLog, rawMessages(outcome(t, 1, morning, 1), outcome(t, 2, morning, 2), outcome(t, 3, morning, 3)), t0); err != nil {
+			t.Fatal(err)
+		}
+		seq := wire.Seq(1)
+		if tt.log == testLog {
+			seq = 9
+		}
+		for range 2 {
+			if _, err := s.AppendRecords(t.Context(), id, tt.log, rawMessages(gapRecord(t, tt.log, seq, at, tt.gap)), at); err != nil {
 				t.Fatal(err)
 			}
-			seq := wire.Seq(1)
-			if tt.log == testLog {
-				seq = 9
-			}
-			for range 2 {
-				if _, err := s.AppendRecords(t.Context(), "d1", tt.log, rawMessages(gapRecord(t, tt.log, seq, at, tt.gap)), at); err != nil {
-					t.Fatal(err)
-				}
-			}
-			for again := range 2 {
-				if again == 1 {
-					s = reopen(t, s, path)
-				}
-				ack, err := s.AckState(t.Context(), "d1", testLog)
+		}
+	}
+	for again := range 2 {
+		if again == 1 {
+			s = reopen(t, s, path)
+		}
+		for i, tt := range tests {
+			t.Run(fmt.Sprintf("%s_%d", tt.name, again), func(t *testing.T) {
+				ack, err := s.AckState(t.Context(), wire.DeviceID(fmt.Sprintf("d%d", i)), testLog)
 				if diff := cmp.Diff(tt.want, ack); err != nil || diff != "" {
 					t.Errorf("AckState: %v (-want +got):\n%s", err, diff)
 				}
-				gaps, err := s.Gaps(t.Context(), p.ID)
+				gaps, err := s.Gaps(t.Context(), points[i].ID)
 				if err != nil || len(gaps) != tt.gaps {
 					t.Fatalf("Gaps = %+v, %v, want %d", gaps, err, tt.gaps)
 				}
-			}
-		})
+			})
+		}
 	}
 }
 

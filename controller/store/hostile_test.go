@@ -45,8 +45,8 @@ func TestHostileBatchesNeverBlock(t *testing.T) {
 		good := map[wire.Seq]string{} // as first sent
 		numbers := map[wire.Seq]bool{}
 		next := wire.Seq(1)
-		for range rapid.IntRange(1, 5).Draw(rt, "batches") {
-			if rapid.IntRange(0, 9).Draw(rt, "restart") == 0 {
+		for range rapid.IntRange(1, 4).Draw(rt, "batches") {
+			if rapid.IntRange(0, 29).Draw(rt, "restart") == 0 {
 				if err := s.Close(); err != nil {
 					rt.Fatal(err)
 				}
@@ -136,11 +136,11 @@ func TestDeadLettersAreBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gatecast.db")
 	s := openTestStore(t, path)
 	enrolTest(t, s, importTest(t, s, 1)[0].ID, "d1", t0)
-	const flood = 2500
-	for first := 1; first <= flood; first += 500 {
+	const flood = maxDead + 200
+	for first := 1; first <= flood; first += 400 {
 		var batch []json.RawMessage
-		for seq := first; seq < first+500; seq++ {
-			batch = append(batch, json.RawMessage(fmt.Sprintf(`{"log":%q,"seq":%d,"body":%q}`, testLog, seq, strings.Repeat("x", 9000))))
+		for seq := first; seq < first+400; seq++ {
+			batch = append(batch, json.RawMessage(fmt.Sprintf(`{"log":%q,"seq":%d,"body":%q}`, testLog, seq, strings.Repeat("x", 5000))))
 		}
 		if _, err := s.AppendRecords(t.Context(), "d1", testLog, batch, t0); err != nil {
 			t.Fatal(err)
@@ -162,7 +162,7 @@ func TestDeadLettersAreBounded(t *testing.T) {
 			t.Errorf("DeadCounts: %v (-want +got):\n%s", err, diff)
 		}
 		letters, err := s.DeadLetters(t.Context(), fleet.DeadFilter{Device: "d1", Limit: 1})
-		if err != nil || len(letters) != 1 || letters[0].Code != fleet.DeadKind || len(letters[0].Raw) != maxDeadRaw || letters[0].Bytes < 9000 {
+		if err != nil || len(letters) != 1 || letters[0].Code != fleet.DeadKind || len(letters[0].Raw) != maxDeadRaw || letters[0].Bytes < 5000 {
 			t.Errorf("DeadLetters = %+v, %v", letters, err)
 		}
 		var voids int
@@ -190,7 +190,7 @@ func TestInventedJournalsAreBounded(t *testing.T) {
 		return rawMessages([]byte(fmt.Sprintf(`{"log":%q,"seq":1,"kind":"stop","body":{}}`, log)))
 	}
 	open := func(now time.Time) (opened int) {
-		for i := range 500 {
+		for i := range 100 {
 			log := wire.LogID(fmt.Sprintf("invented%d-%d", now.Unix(), i))
 			n, err := s.AppendRecords(t.Context(), "d1", log, record(log), now)
 			if err == nil {
@@ -212,7 +212,7 @@ func TestInventedJournalsAreBounded(t *testing.T) {
 	if n, err := s.AppendRecords(t.Context(), "d1", first, again, t0); err != nil || n != 1 {
 		t.Errorf("a journal that is there: %d, %v", n, err)
 	}
-	if c, err := s.DeadCounts(t.Context()); err != nil || len(c) != 1 || c[0].Refused != 1000-freeLogs-10 {
+	if c, err := s.DeadCounts(t.Context()); err != nil || len(c) != 1 || c[0].Refused != 200-freeLogs-10 {
 		t.Errorf("DeadCounts = %+v, %v", c, err)
 	}
 }
