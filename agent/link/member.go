@@ -43,10 +43,12 @@ func (l *Link) keepMembership(ctx context.Context) {
 		case err != nil:
 			l.log.Debug("asking whether the device was revoked", "err", err)
 		case doc != nil:
-			if err := l.o.Revoked(doc); err != nil {
-				l.log.Error("revocation not taken", "err", err)
-			}
+			err := l.o.Revoked(doc)
 			l.Nudge()
+			if err == nil {
+				return // for good
+			}
+			l.log.Error("revocation not taken", "err", err)
 		}
 		if !sleep(ctx, l.memberDice.about(askMember)) {
 			return
