@@ -1,7 +1,9 @@
 // Package enrol makes a device a member of one controller and keeps what it
 // became: its key, its certificate and the trust root it was given.
 //
-// The key is born here and never leaves. Join pins the controller by the hash
+// The key is born here and never leaves. It is that of the TLS certificate and
+// signs the checkpoints of the journal (package evidence says why the one
+// cannot be taken for the other). Join pins the controller by the hash
 // of its trust root, which travels on paper, in a QR code or in one pasted
 // line; from then on only certificates of the CA inside that root count, at
 // any time the own clock may show.

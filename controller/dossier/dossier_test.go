@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -284,19 +285,12 @@ func TestExportRefusesWithAReason(t *testing.T) {
 // memory is an export in memory that an attacker changes.
 type memory map[string][]byte
 
-func (m memory) write(t testing.TB) fs.FS {
-	t.Helper()
-	dir := t.TempDir()
+func (m memory) files() fs.FS {
+	files := fstest.MapFS{}
 	for name, data := range m {
-		path := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, data, 0o644); err != nil {
-			t.Fatal(err)
-		}
+		files[name] = &fstest.MapFile{Data: data}
 	}
-	return os.DirFS(dir)
+	return files
 }
 
 // reseal makes the sums right again and has the contents signed anew: the
@@ -366,7 +360,7 @@ func TestChangedExportIsFound(t *testing.T) {
 			m[evidence.ReceiptsFile] = nil // they would tell as well
 			o.reseal(m)
 		}
-		_, r, err := evidence.VerifyExport(m.write(t), "")
+		_, r, err := evidence.VerifyExport(m.files(), "")
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -395,7 +389,7 @@ func TestEveryFileOfAnExportCounts(t *testing.T) {
 			} else {
 				m[name][len(m[name])/2] ^= 1
 			}
-			_, r, err := evidence.VerifyExport(m.write(t), o.trust.RootHash())
+			_, r, err := evidence.VerifyExport(m.files(), o.trust.RootHash())
 			if err == nil && len(r.Faults) == 0 {
 				t.Errorf("a changed byte of %s is not found", name)
 			}
@@ -414,7 +408,7 @@ func FuzzOpenExport(f *testing.F) {
 			m[name] = data
 		}
 		m[evidence.ContentsFile], m[file], m[evidence.ReceiptsFile] = contents, records, receipts
-		_, r, err := evidence.VerifyExport(m.write(t), o.trust.RootHash())
+		_, r, err := evidence.VerifyExport(m.files(), o.trust.RootHash())
 		same := bytes.Equal(records, whole[file]) && bytes.Equal(receipts, whole[evidence.ReceiptsFile])
 		if err == nil && len(r.Faults) == 0 && !same {
 			t.Error("a changed export passes")

@@ -81,8 +81,9 @@ const armour = `{"base64":"`
 // DecodeLine is the inverse of EncodeLine. A line that is neither form is
 // returned as it is.
 func DecodeLine(line []byte) []byte {
-	text, ok := bytes.CutPrefix(line, []byte(armour))
-	if text, ok = bytes.CutSuffix(text, []byte(`"}`)); !ok || !bytes.HasPrefix(line, []byte(armour)) {
+	text, armoured := bytes.CutPrefix(line, []byte(armour))
+	text, ended := bytes.CutSuffix(text, []byte(`"}`))
+	if !armoured || !ended {
 		return line
 	}
 	raw, err := base64.StdEncoding.Strict().DecodeString(string(text))
