@@ -54,7 +54,7 @@ func TestSurvivesPowerCutsOnLossyDisks(t *testing.T) {
 		g.process.kill()
 	}
 	l.rage(want, first, slots)
-	l.calm(len(l.gates) * (slots + 2))
+	l.calm(len(l.gates) * slots)
 	for _, g := range l.gates {
 		g.process.stop(t, 5*time.Second)
 	}

@@ -73,10 +73,13 @@ func trueVerdicts(t *testing.T, books *store.Store, gates []*gate, clip *audio.P
 			if i+1 < len(rows) {
 				end = rows[i+1].Start
 			}
+			// A recording is called after the machine's clock; the device's own,
+			// which the office sets, may differ by the time of a message.
+			const early = time.Second
 			var sound time.Duration
 			times := 0
 			for _, r := range heard {
-				if !r.at.Before(row.Start.Add(-chunk)) && r.at.Before(end.Add(-chunk)) && r.length > 0 {
+				if !r.at.Before(row.Start.Add(-early)) && r.at.Before(end.Add(-early)) && r.length > 0 {
 					sound, times = sound+r.length, times+1
 				}
 			}
