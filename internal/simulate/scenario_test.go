@@ -15,6 +15,7 @@ import (
 // scenario runs play in a world without trouble, from start on.
 func scenario(t *testing.T, start time.Time, play func(t *testing.T, w *World)) {
 	t.Helper()
+	t.Parallel()
 	base := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		w, err := newWorld(Options{Seed: 5, Devices: 1, Days: 1, Start: start}, base)

@@ -73,7 +73,7 @@ func TestSeedsOfTodayHold(t *testing.T) {
 }
 
 func TestSameSeedSameWorld(t *testing.T) {
-	o := Options{Seed: 77, Devices: 2, Days: 1, Faults: AllFaults}
+	o := Options{Seed: 77, Devices: 1, Days: 1, Faults: AllFaults}
 	first := run(t, o)
 	if first.Stats.Faults == 0 || first.Stats.Sounds == 0 || first.Stats.Restarts == 0 {
 		t.Errorf("stats %+v: want faults, sounds and restarts, or the comparison says nothing", first.Stats)
