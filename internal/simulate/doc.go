@@ -14,7 +14,7 @@
 //
 // The sound card writes down what sounded when, in true time. That is the
 // truth which records, verdicts and the invariants I1 to I8 are held against
-// (invariant*.go; each says what it cannot see).
+// (truth, watch, ledger, evidence; each says what it cannot see).
 //
 // # Replay
 //

@@ -213,6 +213,16 @@ func (t *truth) compareAll(rows []fleet.Obligation) {
 			return
 		}
 	}
+	if t.restored || !t.changed.IsZero() {
+		return // a gate may sound what people have replaced meanwhile
+	}
+	keys = slices.SortedFunc(maps.Keys(t.sounded), func(a, b owedKey) int { return strings.Compare(string(a.slot), string(b.slot)) })
+	for _, k := range keys {
+		if !present[k] {
+			t.w.broken("I3", "%s of point %d sounded and is not in the ledger", k.slot, k.point)
+			return
+		}
+	}
 }
 
 // settleWithin is how long after its end a slot may wait for its verdict while
