@@ -27,5 +27,15 @@ func lockFile(path string) (io.Closer, error) {
 		}
 		return nil, err
 	}
-	return f, nil
+	return lock{f}, nil
+}
+
+// lock gives up the lock before it closes the file: a program that is being
+// started at this moment has a copy of the file until its exec, and the lock
+// would last as long as the last copy.
+type lock struct{ *os.File }
+
+// Close implements io.Closer.
+func (l lock) Close() error {
+	return errors.Join(unix.Flock(int(l.Fd()), unix.LOCK_UN), l.File.Close())
 }

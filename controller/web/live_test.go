@@ -186,8 +186,9 @@ func TestLivePageEndsWithTheServer(t *testing.T) {
 
 func TestEveryPageRendersItsCardsAlone(t *testing.T) {
 	w := newWorld(t)
-	c := w.as(t, "admin")
-	for name, path := range w.tour(t) {
+	tour := w.tour(t)
+	c := w.as(t, "admin") // what happened on the tour ended every login
+	for name, path := range tour {
 		if name == "lost" || strings.HasPrefix(name, "join") || name == "password" {
 			continue
 		}

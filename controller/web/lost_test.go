@@ -89,6 +89,7 @@ func TestRejectedRecordsAreShown(t *testing.T) {
 		t.Errorf("without any: %s", d.text("main"))
 	}
 	w.trouble(t, nil)
+	c = w.as(t, "inspector") // a restore ends every login
 	d := c.page("/rejected")
 	said := d.text("main")
 	for _, want := range []string{"谷雨里南门", "没有写明时段", "属于另一份日志", "文字编码错误", "编号已被占用", "整条消息无法拆开", `\xff`, "<script>alert(1)</script>"} {

@@ -58,6 +58,7 @@ func TestRestoreOnRealPrograms(t *testing.T) {
 		t.Errorf("restore said %q", said)
 	}
 	o.start()
+	o.logInAgain() // a restore ends every login
 	eventually(t, 60*time.Second, func() string {
 		if page := text(o.get("/restored")); !strings.Contains(page, "等待确认 1 台") {
 			return "the gate does not wait for a confirmation: " + page

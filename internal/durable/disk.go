@@ -83,11 +83,21 @@ func (disk) Lock(path string) (io.Closer, error) {
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	switch {
 	case err == nil:
-		return f, nil
+		return diskLock{f}, nil
 	case errors.Is(err, unix.EWOULDBLOCK):
 		err = ErrLocked
 	}
 	return nil, errors.Join(fmt.Errorf("locking %q: %w", path, err), f.Close())
+}
+
+// diskLock gives the lock up before it closes the file: a program that is
+// being started at this moment has a copy of the file until its exec, and the
+// lock would last as long as the last copy.
+type diskLock struct{ *os.File }
+
+// Close implements io.Closer.
+func (l diskLock) Close() error {
+	return errors.Join(unix.Flock(int(l.Fd()), unix.LOCK_UN), l.File.Close())
 }
 
 type diskFile struct{ *os.File }

@@ -135,6 +135,31 @@ func TestLockHasOneHolder(t *testing.T) {
 	}
 }
 
+// TestLockEndsWithItsHolder keeps a copy of the file open, as a program does
+// that is started at the same moment, until its exec.
+func TestLockEndsWithItsHolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	held, err := Disk.Lock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.Dup(int(held.(interface{ Fd() uintptr }).Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := held.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Disk.Lock(path)
+	if err != nil {
+		t.Fatalf("Lock while a copy of the closed one is open: %v", err)
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestReserveKeepsTheSize(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	f, err := Disk.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
