@@ -21,8 +21,8 @@ REALTIME = /agent$$|/audio/output|/cmd/gatecast|/controller/link|/internal/guest
 # acceptance tests run on the programs as they are shipped.
 test: tools
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m $$($(GO) list ./... | grep -Ev '$(REALTIME)')
-	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m -p 1 -parallel 4 $$($(GO) list ./... | grep -E '$(REALTIME)' | grep -v acceptance)
-	$(GO) test -shuffle=on -timeout 15m -parallel 8 ./internal/acceptance/...
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m -p 1 -parallel 4 $$($(GO) list ./... | grep -E '$(REALTIME)' | grep -vE 'acceptance|simulate$$')
+	$(GO) test -shuffle=on -timeout 15m -parallel 8 ./internal/acceptance/... ./internal/simulate
 
 lint:
 	sh internal/repocheck/lint.sh

@@ -170,8 +170,9 @@ func TestJoinRunStatusStop(t *testing.T) {
 	}
 	c := g.start()
 	g.o.Await(s.Device, 15*time.Second, "hello", hello)
-	g.offer(s.Device, 1, time.Now().Add(time.Hour), time.Minute, 1)
-	g.o.Await(s.Device, 15*time.Second, "clips", ready)
+	// A device leaves itself up to a tenth of the time that is left.
+	g.offer(s.Device, 1, time.Now().Add(2*time.Minute), time.Minute, 1)
+	g.o.Await(s.Device, 30*time.Second, "clips", ready)
 	if s = g.status(); s.Running == 0 || s.PlanVersion != 1 || s.ClipsReady != 1 || s.Last == 0 || len(s.Problems) > 0 {
 		t.Errorf("status while running = %+v", s)
 	}

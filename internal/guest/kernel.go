@@ -247,6 +247,11 @@ func inflate(dir string) error {
 	if err != nil {
 		return err
 	}
+	// The header of the x86 boot protocol (Documentation/arch/x86/boot.rst)
+	// stands at 0x202; what looks packed in another image is something else.
+	if len(image) < 0x206 || string(image[0x202:0x206]) != "HdrS" {
+		return nil
+	}
 	packed := bytes.Index(image, []byte("\xfd7zXZ\x00"))
 	if packed < 0 {
 		return nil
