@@ -22,6 +22,7 @@ import (
 	"gatecast/audio/decode"
 	"gatecast/audio/loudness"
 	"gatecast/controller/fleet"
+	"gatecast/internal/needtool"
 )
 
 func newTestStore(t testing.TB) *Store {
@@ -372,13 +373,11 @@ func TestIngestTellsABrokenUploadFromABrokenDisk(t *testing.T) {
 		}
 	})
 	t.Run("disk_full", func(t *testing.T) {
-		if _, err := os.Stat("/dev/full"); err != nil {
-			t.Skip("this system has no /dev/full")
-		}
+		small := t.TempDir()
+		needtool.SmallDisk(t, small, 4096)
 		s := newTestStore(t)
 		kept := ingest(t, s, "kept.wav", data)
-		s.create = func() (*os.File, error) { return os.OpenFile("/dev/full", os.O_WRONLY, 0) }
-		// Every write to /dev/full fails as on a full disk; removing it must not.
+		s.create = func() (*os.File, error) { return os.CreateTemp(small, "upload") }
 		_, err := s.Ingest(context.Background(), "b.wav", bytes.NewReader(data), Options{})
 		var e *Error
 		if !errors.As(err, &e) || e.Code != DiskFull {

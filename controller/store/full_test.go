@@ -37,11 +37,7 @@ func TestFullDatabaseGoesOnLater(t *testing.T) {
 // TestFullDiskGoesOnLater does the same on a file system that is really full.
 func TestFullDiskGoesOnLater(t *testing.T) {
 	dir := t.TempDir()
-	unmount, err := mountSmall(dir, 3<<20)
-	if err != nil {
-		needtool.Missing(t, fmt.Sprintf("the right to mount a small file system (%v)", err))
-	}
-	t.Cleanup(unmount)
+	needtool.SmallDisk(t, dir, 3<<20)
 	s := openTestStore(t, filepath.Join(dir, "gatecast.db"))
 	ballast := filepath.Join(dir, "ballast")
 	fillAndFree(t, s, func() {
