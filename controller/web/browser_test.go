@@ -185,8 +185,8 @@ func (w *world) tour(t testing.TB) map[string]string {
 func TestPagesInTheBrowser(t *testing.T) {
 	w := newWorld(t)
 	b := newBrowser(t, w)
-	b.login("admin")
 	pages := w.tour(t)
+	b.login("admin") // what happened on the tour ended every login
 	for _, lang := range languages {
 		for _, px := range []int{1440, 390} {
 			b.width(px)
@@ -197,6 +197,9 @@ func TestPagesInTheBrowser(t *testing.T) {
 					sep = "&"
 				}
 				b.run(chromedp.Navigate(b.url+path+sep+"lang="+lang), chromedp.WaitReady(chromedp.CSS("#main")))
+				if at, err := chromedp.Run(b.ctx, chromedp.Location()); err != nil || !strings.HasPrefix(at, b.url+path) {
+					t.Fatalf("%s: the browser shows %q (%v), want %s", where, at, err, path)
+				}
 				b.fits(where)
 				b.shot(where)
 				if name == "lost" || name == "join_wrong" {
