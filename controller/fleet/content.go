@@ -70,42 +70,6 @@ type User struct {
 	LockedTo time.Time
 }
 
-// Role is what an account may do.
-type Role string
-
-// The roles so far; the permission to do a thing is asked of May.
-const (
-	Admin      Role = "admin"
-	Clerk      Role = "clerk"
-	Supervisor Role = "supervisor"
-)
-
-// Action is something a user may or may not do.
-type Action string
-
-// The actions that pages and commands ask for.
-const (
-	ActRead     Action = "read"
-	ActUpload   Action = "upload"
-	ActActivate Action = "activate"
-	ActEnrol    Action = "enrol"
-	ActPublish  Action = "publish" // sign and seal a period, sign a correction
-	ActAdmin    Action = "admin"
-)
-
-// May reports whether role may do what.
-func May(role Role, what Action) bool {
-	switch role {
-	case Admin:
-		return true
-	case Clerk:
-		return what == ActRead || what == ActUpload || what == ActActivate || what == ActEnrol
-	case Supervisor:
-		return what == ActRead || what == ActPublish
-	}
-	return false
-}
-
 // Audit is one line of who did what.
 type Audit struct {
 	At     time.Time

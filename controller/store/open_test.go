@@ -32,6 +32,9 @@ func TestMigrationsAreNeverEdited(t *testing.T) {
 	}
 	got := map[string]string{}
 	for _, m := range steps {
+		if released[m.name] == "" {
+			continue // of the next release
+		}
 		sum := sha256.Sum256([]byte(m.sql))
 		got[m.name] = hex.EncodeToString(sum[:])
 	}

@@ -23,9 +23,9 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /static/{file}", s.assets)
 
 	// account
-	s.may(mux, fleet.ActRead, "POST /logout", s.logout)
-	s.may(mux, fleet.ActRead, "GET /password", s.passwordForm)
-	s.may(mux, fleet.ActRead, "POST /password", s.changePassword)
+	s.may(mux, fleet.ActAccount, "POST /logout", s.logout)
+	s.may(mux, fleet.ActAccount, "GET /password", s.passwordForm)
+	s.may(mux, fleet.ActAccount, "POST /password", s.changePassword)
 
 	// overview
 	s.page(mux, fleet.ActRead, "/{$}", "overview", s.overview)
