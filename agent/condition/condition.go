@@ -23,6 +23,7 @@ type Code string
 // The faults of an agent.
 const (
 	ClockUntrusted  Code = "clock_untrusted"  // time level below what public sound needs
+	ClockDisputed   Code = "clock_disputed"   // a time service contradicts the controller and is not followed
 	NoPlan          Code = "no_plan"          // no plan was ever accepted
 	PlanEnding      Code = "plan_ending"      // fewer than seven days of plan left
 	PlanOver        Code = "plan_over"        // past the horizon, or expired: silent
@@ -63,6 +64,7 @@ type trait struct {
 // stops a play shows at once.
 var traits = map[Code]trait{
 	ClockUntrusted:  {Bad, 30 * time.Second},
+	ClockDisputed:   {Warn, 30 * time.Second},
 	NoPlan:          {Warn, 10 * time.Second},
 	PlanEnding:      {Warn, 0},
 	PlanOver:        {Bad, 0},

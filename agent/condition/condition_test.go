@@ -58,7 +58,7 @@ func TestWorstComesFirst(t *testing.T) {
 
 func TestEveryCodeHasATrait(t *testing.T) {
 	for _, c := range []Code{
-		ClockUntrusted, NoPlan, PlanEnding, PlanOver, PlanRefused, ClipMissing, ClipCorrupt,
+		ClockUntrusted, ClockDisputed, NoPlan, PlanEnding, PlanOver, PlanRefused, ClipMissing, ClipCorrupt,
 		OutputFault, OutputMuted, JournalFault, JournalDamaged, RecordsDisputed, CardFailing, DiskFull, LinkDown, CertExpiring,
 	} {
 		if tr, ok := traits[c]; !ok || rank(string(tr.severity)) < 0 {

@@ -50,6 +50,11 @@ func (e *Engine) step() time.Duration {
 	now := e.o.Clock.Now()
 	e.writeOwed(now)
 	e.checkDevice()
+	if now.Disputed {
+		e.o.Conditions.Set(condition.ClockDisputed, "")
+	} else {
+		e.o.Conditions.Clear(condition.ClockDisputed)
+	}
 	if now.Level < wire.T1 {
 		e.s.trustedSince = time.Time{}
 		e.o.Conditions.Set(condition.ClockUntrusted, "")

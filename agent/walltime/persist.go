@@ -23,6 +23,30 @@ type saved struct {
 	MonoUS     int64          `json:"mono_us,omitempty"`   // since boot, when ErrUS held
 	ErrUS      int64          `json:"err_us,omitempty"`
 	Level      wire.TimeLevel `json:"level,omitempty"`
+	Signed     *savedAnchor   `json:"signed,omitempty"` // of that boot
+}
+
+// savedAnchor is an anchor, in microseconds.
+type savedAnchor struct {
+	OffsetUS int64 `json:"offset_us"`
+	MonoUS   int64 `json:"mono_us"`
+	ErrUS    int64 `json:"err_us"`
+}
+
+// anchor returns what was saved; a nil savedAnchor is none.
+func (s *savedAnchor) anchor() anchor {
+	if s == nil {
+		return anchor{}
+	}
+	us := func(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
+	return anchor{offset: us(s.OffsetUS), at: us(s.MonoUS), err: us(s.ErrUS), held: true}
+}
+
+// same reports whether two files would read alike.
+func (s saved) same(t saved) bool {
+	a, b := s.Signed.anchor(), t.Signed.anchor()
+	s.Signed, t.Signed = nil, nil
+	return s == t && a == b
 }
 
 // load reads the file; an absent one is the zero value.
@@ -60,16 +84,10 @@ func (c *Clock) persistLocked(boot time.Duration) {
 }
 
 func (c *Clock) write(boot time.Duration) error {
-	switch {
-	case c.level == wire.T2 && boot < c.unsteady:
-	case c.level > wire.T0:
-		// The error bound is taken off: the floor must have passed in truth.
-		if passed := c.wallAt(boot).Add(-c.errAt(boot)); passed.After(c.floor) {
-			c.floor, c.floorAt = passed, boot
-		}
-	case boot-c.floorAt > time.Minute && !c.floor.IsZero():
-		// Nothing is trusted, but this much time has gone by since the floor.
-		c.floor, c.floorAt = c.floor.Add((boot-c.floorAt)/1000*999), boot
+	// This much time has gone by since the floor, by the worst of crystals.
+	// What the clock reads does not count: nobody may have signed it.
+	if gone := boot - c.floorAt; gone > time.Second && !c.floor.IsZero() {
+		c.floor, c.floorAt = c.floor.Add(gone-drift(gone)), boot
 		c.holdFloor(boot)
 	}
 	s := saved{FloorUS: wire.US(c.floor), EvidenceUS: wire.US(c.evidence), ContactUS: wire.US(c.contact)}
@@ -77,7 +95,10 @@ func (c *Clock) write(boot time.Duration) error {
 		s.BootID, s.Level = c.bootID, c.level
 		s.OffsetUS, s.MonoUS, s.ErrUS = c.offset.Microseconds(), c.asOf.Microseconds(), c.err.Microseconds()
 	}
-	if s == c.saved {
+	if c.signed.held && s.BootID != "" {
+		s.Signed = &savedAnchor{c.signed.offset.Microseconds(), c.signed.at.Microseconds(), c.signed.err.Microseconds()}
+	}
+	if s.same(c.saved) {
 		return nil
 	}
 	data, err := json.Marshal(s)

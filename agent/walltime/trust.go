@@ -10,9 +10,10 @@ import (
 // Trust takes the controller's signed answer, answerUS, to a nonce that was
 // sent rtt ago, by SinceBoot and up to this call: whatever delayed the answer
 // on its way or in a queue is then within the bound. The answer was true at
-// some instant within rtt, so the middle is taken and half of it is the error. The level becomes at least T1; while
-// the kernel is synchronised its time goes on. An answer below the floor is
-// ignored: it is a replay, or a controller with a wrong clock.
+// some instant within rtt, so the middle is taken and half of it is the error.
+// The level becomes at least T1. The kernel's time goes on while it is
+// synchronised and does not contradict the answer. An answer below the floor
+// is ignored: it is a replay, or a controller with a wrong clock.
 func (c *Clock) Trust(answerUS int64, rtt time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -24,21 +25,57 @@ func (c *Clock) Trust(answerUS int64, rtt time.Duration) {
 		return
 	}
 	c.evidence, c.contact = latest(c.evidence, answer), latest(c.contact, answer)
-	wall := answer.Add(rtt / 2)
-	c.compare(boot, wall)
-	if c.level == wire.T2 {
-		if off := wall.Sub(c.wallAt(boot)); off.Abs() > slack {
-			c.log.Warn("controller and time service disagree", "difference", off)
-		}
-		return
+	if low := answer.Add(-slack); low.After(c.floor) { // a time service may be that much behind
+		c.floor, c.floorAt = low, boot
 	}
-	bound := rtt/2 + drift(rtt) // rtt was measured by a crystal, too
+	wall, bound := answer.Add(rtt/2), rtt/2+drift(rtt) // rtt was measured by a crystal, too
+	c.compare(boot, wall)
+	c.signed = c.signed.better(anchor{offset: offsetOf(wall, boot), at: boot, err: bound, held: true})
+	if c.level == wire.T2 {
+		if !c.signed.contradicts(c.wallAt(boot), boot) {
+			c.persistLocked(boot)
+			return
+		}
+		c.dispute(true, c.wallAt(boot), boot)
+	}
 	// An answer that is no better than what is held would only add jitter.
 	if held := c.errAt(boot); c.level == wire.T1 && bound >= held && wall.Sub(c.wallAt(boot)).Abs() <= bound+held {
 		return
 	}
 	c.set(boot, wall, wire.T1, bound)
 	c.persistLocked(boot)
+}
+
+// anchor is one reading of the controller's time in this boot.
+type anchor struct {
+	offset time.Duration // as Clock.offset
+	at     time.Duration // since boot
+	err    time.Duration // bound of offset's error at that instant
+	held   bool          // false for none
+}
+
+// better returns which of two to hold: a newer one that leaves less doubt, or
+// that says something else.
+func (a anchor) better(b anchor) anchor {
+	held := a.err + drift(b.at-a.at)
+	if !a.held || b.err <= held || (b.offset-a.offset).Abs() > held+b.err {
+		return b
+	}
+	return a
+}
+
+// contradicts reports whether wall, read at boot, is further from the
+// controller's time than honest clocks are.
+func (a anchor) contradicts(wall time.Time, boot time.Duration) bool {
+	return a.held && (offsetOf(wall, boot)-a.offset).Abs() > slack+a.err+drift(boot-a.at)
+}
+
+// dispute notes whether kernel and controller contradict each other.
+func (c *Clock) dispute(now bool, wall time.Time, boot time.Duration) {
+	if now && !c.disputed {
+		c.log.Warn("a time service contradicts the controller and is not followed", "difference", offsetOf(wall, boot)-c.signed.offset)
+	}
+	c.disputed = now
 }
 
 // compare notes how this clock stands against the controller's.
@@ -112,13 +149,15 @@ func (c *Clock) poll() {
 	}
 }
 
-// follow takes the kernel's wall clock while the kernel is synchronised. Set
-// by hand, the kernel says that it is not: settimeofday clears the state.
+// follow takes the kernel's wall clock while the kernel is synchronised, and
+// not to something that contradicts the controller. Set by hand, the kernel
+// says that it is not: settimeofday clears the state.
 func (c *Clock) follow() {
 	ok, maxErr := c.kernel.Synchronised()
 	boot, wall, width := c.pair()
+	c.dispute(ok && c.signed.contradicts(wall, boot), wall, boot)
 	switch {
-	case ok && c.plausible(wall):
+	case ok && !c.disputed && c.plausible(wall):
 		c.set(boot, wall, wire.T2, maxErr+width)
 	case c.level == wire.T2:
 		c.change(0, wire.T1)
@@ -146,9 +185,6 @@ func (c *Clock) pair() (boot time.Duration, wall time.Time, width time.Duration)
 // set moves the clock to wall.
 func (c *Clock) set(boot time.Duration, wall time.Time, level wire.TimeLevel, err time.Duration) {
 	by := wall.Sub(c.wallAt(boot))
-	if level == wire.T2 && by > slack {
-		c.unsteady = boot + settleTime
-	}
 	c.offset, c.err, c.asOf = offsetOf(wall, boot), err, boot
 	if by.Abs() < stepLimit {
 		by = 0

@@ -7,8 +7,15 @@
 // or the kernel once it says that it is synchronised (T2). What anybody does
 // to the kernel's wall clock in between changes nothing.
 //
-// Time never goes below the floor: the newest of build time, the time
-// persisted by the run before, and the newest issue date of a valid document.
+// Time services sign nothing, so the controller's word is stronger: a kernel
+// that is more than a minute away from what was signed during the same boot
+// is not followed, however synchronised it says to be (Stamp.Disputed).
+//
+// Time never goes below the floor: the newest of build time, the issue dates
+// of valid documents and a minute before the controller's answers, and the time
+// that has gone by since. Nothing unsigned raises it, so that a lie cannot bind
+// a device for longer than until the next answer.
+//
 // While the clock is trusted, the true time lies within Err of what it reads,
 // unless whoever was trusted lied: the bound grows with the drift of the
 // crystal, and with every evidence that contradicts it.
@@ -40,6 +47,9 @@ type Stamp struct {
 	BootID string
 	Level  wire.TimeLevel
 	Err    time.Duration // bound of Wall's error; 0 at T0 means unknown
+	// Disputed says that a time service disciplines the kernel to a time that
+	// contradicts the controller's, and that it is therefore not followed.
+	Disputed bool
 }
 
 // Step tells that the trusted time jumped or that its level changed.
@@ -99,12 +109,9 @@ const (
 	// and a wrong year must not become the floor.
 	trustSpan = 400 * 24 * time.Hour
 	// slack is how far the issue date of a document may be ahead of trusted
-	// time before that trust is given up: two honest clocks differ by less.
+	// time before that trust is given up, and how far a time service may be
+	// away from signed time: two honest clocks differ by less.
 	slack = time.Minute
-	// settleTime is how long the kernel's time must stand after a jump of more
-	// than slack before it raises the floor: what a time service says for a
-	// moment must not bind a device for ever.
-	settleTime = 5 * time.Minute
 	// persistEvery is how often Run writes the floor.
 	persistEvery = time.Hour
 )
@@ -126,7 +133,8 @@ type Clock struct {
 	asOf     time.Duration // since boot, when offset was last confirmed
 	floor    time.Time
 	floorAt  time.Duration // since boot, when floor was known to have passed
-	unsteady time.Duration // since boot, until when the kernel's time is not yet the floor's
+	signed   anchor        // the controller's time, in this boot
+	disputed bool          // the kernel is synchronised, to something else
 	evidence time.Time     // newest signed instant, at least the build time
 	contact  time.Time     // newest signed instant; zero for none
 	compared Comparison    // with the controller's last answer that could be
@@ -181,6 +189,7 @@ func (c *Clock) start(built time.Time, s saved) {
 		c.level = wire.T1
 		c.asOf = time.Duration(s.MonoUS) * time.Microsecond
 		c.err = time.Duration(s.ErrUS) * time.Microsecond
+		c.signed = s.Signed.anchor()
 	case c.kernel.Battery() && c.plausible(wall):
 		c.offset, c.level, c.err = offsetOf(wall, boot), wire.T1, batteryErr+drift(wall.Sub(c.floor))
 	default:
@@ -281,7 +290,7 @@ func (c *Clock) wallAt(boot time.Duration) time.Time {
 }
 
 func (c *Clock) stamp(boot time.Duration) Stamp {
-	s := Stamp{Wall: c.wallAt(boot), Mono: boot, BootID: c.bootID, Level: c.level}
+	s := Stamp{Wall: c.wallAt(boot), Mono: boot, BootID: c.bootID, Level: c.level, Disputed: c.disputed}
 	if c.level > wire.T0 {
 		s.Err = c.errAt(boot)
 	}

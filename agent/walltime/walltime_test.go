@@ -255,9 +255,9 @@ func TestRestart(t *testing.T) {
 		level   wire.TimeLevel
 	}{
 		"same_boot_keeps_trust":       {true, true, time.Hour, now2026.Add(2 * time.Hour), wire.T1},
-		"another_boot_keeps_floor":    {true, false, time.Hour, now2026.Add(time.Hour), wire.T0},
-		"same_boot_without_trust":     {false, true, time.Hour, built.Add(time.Hour / 1000 * 999), wire.T0},
-		"another_boot_without_trust":  {false, false, 0, built.Add(time.Hour / 1000 * 999), wire.T0},
+		"another_boot_keeps_floor":    {true, false, time.Hour, now2026.Add(time.Hour - slack), wire.T0},
+		"same_boot_without_trust":     {false, true, time.Hour, built.Add(time.Hour), wire.T0},
+		"another_boot_without_trust":  {false, false, 0, built.Add(time.Hour), wire.T0},
 		"same_boot_after_a_long_time": {true, true, 30 * 24 * time.Hour, now2026.Add(30*24*time.Hour + time.Hour), wire.T1},
 	}
 	for name, tt := range tests {
@@ -307,8 +307,8 @@ func TestFloorIsPersistedHourly(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		m := bootAt(now2026, "a")
-		m.synced = true
 		c := openClock(t, dir, m)
+		c.Trust(wire.US(now2026), 0)
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() { c.Run(ctx) })
@@ -317,38 +317,81 @@ func TestFloorIsPersistedHourly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := now2026.Add(5 * time.Hour).Sub(wire.FromUS(s.FloorUS)); got < 0 || got > 2*time.Second {
-			t.Errorf("floor on disk is %v behind, want less than an hour's drift", got)
+		if got := now2026.Add(5 * time.Hour).Sub(wire.FromUS(s.FloorUS)); got < slack || got > slack+2*time.Second {
+			t.Errorf("floor on disk is %v behind, want a minute and an hour's drift", got)
 		}
 		cancel()
 		wg.Wait()
-		if s, err = load(durable.On(nil), filepath.Join(dir, fileName)); err != nil || now2026.Add(5*time.Hour+time.Minute).Sub(wire.FromUS(s.FloorUS)) > time.Second {
+		if s, err = load(durable.On(nil), filepath.Join(dir, fileName)); err != nil || now2026.Add(5*time.Hour+time.Minute).Sub(wire.FromUS(s.FloorUS)) > slack+2*time.Second {
 			t.Errorf("floor after a stop = %v, %v", wire.FromUS(s.FloorUS), err)
 		}
 	})
 }
 
-func TestMomentaryLeapDoesNotRaiseTheFloor(t *testing.T) {
+func TestTimeServiceDoesNotRaiseTheFloor(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *machine, c *Clock) {
-		m.set(func(m *machine) { m.off, m.synced = time.Until(now2026), true })
+		m.set(func(m *machine) { m.off, m.synced = time.Until(now2026.Add(5*time.Hour)), true })
 		time.Sleep(30 * time.Minute)
-		m.set(func(m *machine) { m.off += 5 * time.Hour })
-		time.Sleep(2 * time.Minute)
+		wantNow(t, c, now2026.Add(5*time.Hour+30*time.Minute), wire.T2) // nothing signed says otherwise
 		if err := c.Persist(); err != nil {
 			t.Fatal(err)
+		}
+		if got := c.Floor(); got.After(built.Add(time.Hour)) {
+			t.Errorf("floor = %v: a time service raised it", got)
+		}
+		c.Trust(wire.US(now2026.Add(30*time.Minute)), 0)
+		wantNow(t, c, now2026.Add(30*time.Minute), wire.T1)
+		time.Sleep(time.Hour) // the service goes on
+		wantNow(t, c, now2026.Add(90*time.Minute), wire.T1)
+		if !c.Now().Disputed {
+			t.Error("Disputed = false while a time service says something else")
 		}
 		m.set(func(m *machine) { m.off -= 5 * time.Hour })
 		time.Sleep(2 * time.Second)
-		wantNow(t, c, now2026.Add(32*time.Minute+2*time.Second), wire.T2)
-		m.set(func(m *machine) { m.off += 5 * time.Hour })
-		time.Sleep(7 * time.Minute)
-		if err := c.Persist(); err != nil {
-			t.Fatal(err)
-		}
-		if got := c.Floor(); got.Before(now2026.Add(5*time.Hour + 38*time.Minute)) {
-			t.Errorf("floor = %v: a leap that stands did not raise it", got)
+		wantNow(t, c, now2026.Add(90*time.Minute+2*time.Second), wire.T2)
+		if c.Now().Disputed {
+			t.Error("Disputed = true after the service came to agree")
 		}
 	})
+}
+
+func TestTimeServiceThatContradictsTheControllerIsNotFollowed(t *testing.T) {
+	tests := map[string]struct {
+		off   time.Duration
+		level wire.TimeLevel
+	}{
+		"agrees":         {0, wire.T2},
+		"half_a_minute":  {30 * time.Second, wire.T2},
+		"slow_by_half":   {-30 * time.Second, wire.T2},
+		"two_minutes":    {2 * time.Minute, wire.T1},
+		"slow_by_two":    {-2 * time.Minute, wire.T1},
+		"six_hours":      {6 * time.Hour, wire.T1},
+		"nearly_a_year":  {350 * 24 * time.Hour, wire.T1},
+		"slow_by_a_year": {-365 * 24 * time.Hour, wire.T1},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				m := bootAt(time.Unix(100, 0), "a")
+				c := openClock(t, dir, m)
+				c.Trust(wire.US(now2026), 0)
+				m.off, m.synced = time.Until(now2026.Add(tt.off)), true
+				for _, when := range []string{"at once", "after a restart of the program"} {
+					c.poll()
+					want := now2026
+					if tt.level == wire.T2 {
+						want = now2026.Add(tt.off)
+					}
+					wantNow(t, c, want, tt.level)
+					if got := c.Now().Disputed; got != (tt.level == wire.T1) {
+						t.Errorf("%s: Disputed = %t", when, got)
+					}
+					c = openClock(t, dir, m)
+				}
+			})
+		})
+	}
 }
 
 func TestUnreadableFileCountsAsAbsent(t *testing.T) {

@@ -30,7 +30,7 @@ var toneRank = map[string]int{"bad": 0, "doubt": 1, "warn": 2, "info": 3}
 
 // conditionIcons are the icons of condition codes; others get i-alert.
 var conditionIcons = map[string]string{
-	"clock_untrusted": "i-clock", "no_plan": "i-plan", "plan_ending": "i-plan", "plan_over": "i-plan", "plan_stale": "i-clock", "plan_refused": "i-shield",
+	"clock_untrusted": "i-clock", "clock_disputed": "i-clock", "no_plan": "i-plan", "plan_ending": "i-plan", "plan_over": "i-plan", "plan_stale": "i-clock", "plan_refused": "i-shield",
 	"clip_missing": "i-export", "clip_corrupt": "i-export", "output_fault": "i-alert", "output_muted": "i-mute",
 	"link_down": "i-offline", "cert_expiring": "i-lock", "device_revoked": "i-lock",
 }

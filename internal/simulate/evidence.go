@@ -34,6 +34,23 @@ func (w *World) judgeDevice(c *controller, d *device) {
 	}
 }
 
+// planning reports whether a device has not yet what the office wants it to
+// have: the office may have planned this very second.
+func (w *World) planning() bool {
+	c := w.office.present()
+	if c == nil {
+		return false
+	}
+	for i := range w.points {
+		if d := w.at(i); d != nil {
+			if s, err := c.store.Device(context.Background(), d.id); err == nil && !s.Ready() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // stored is what the office holds of the journals.
 type stored struct {
 	raw   map[wire.DeviceID]map[recordKey]string

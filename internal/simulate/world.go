@@ -106,7 +106,10 @@ func Run(o Options) (res Result, err error) {
 		return res, err
 	}
 	w.plot()
-	w.live(w.calm.Add(settling))
+	end := w.calm.Add(settling)
+	if w.live(end); w.planning() {
+		w.live(end.Add(2 * time.Minute))
+	}
 	hash := w.trace.hash()
 	w.judge()
 	res = w.result()
