@@ -49,7 +49,7 @@ func (p *program) password(ctx context.Context, login string) error {
 	if user.Password, err = auth.Hash(once); err != nil {
 		return err
 	}
-	user.MustSet, user.Failures, user.LockedTo = true, 0, time.Time{}
+	user.MustSet, user.PasswordSet = true, time.Now()
 	if _, err := s.SaveUser(ctx, user); err != nil {
 		return err
 	}

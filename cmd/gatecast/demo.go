@@ -180,7 +180,7 @@ func (d *demo) furnish(ctx context.Context) error {
 	if user.Password, err = auth.Hash(password); err != nil {
 		return err
 	}
-	user.MustSet, user.Failures, user.LockedTo = false, 0, time.Time{}
+	user.MustSet, user.PasswordSet = false, time.Now()
 	if _, err := d.office.Store.SaveUser(ctx, user); err != nil {
 		return fmt.Errorf("setting password: %w", err)
 	}

@@ -140,7 +140,7 @@ func (l *Logins) Login(ctx context.Context, login, password string, v Visitor) (
 	if err != nil {
 		return "", fleet.User{}, err
 	}
-	if !ok || !known || user.LockedTo.After(now) {
+	if !ok || !known || !user.Usable(now) {
 		left := l.pauses.failed(login, v.Address, now)
 		if left == 0 {
 			return "", fleet.User{}, &Refused{Wait: PauseFor}
@@ -231,6 +231,9 @@ func (l *Logins) session(ctx context.Context, token string) (fleet.Session, flee
 	if err != nil {
 		return s, fleet.User{}, fmt.Errorf("looking up user of session: %w", err)
 	}
+	if !user.Usable(l.now()) {
+		return s, fleet.User{}, ErrNoSession
+	}
 	return s, user, nil
 }
 
@@ -267,7 +270,7 @@ func (l *Logins) ChangePassword(ctx context.Context, user fleet.User, old, new s
 	if user.Password, err = Hash(new); err != nil {
 		return "", err
 	}
-	user.MustSet = false
+	user.MustSet, user.PasswordSet = false, now
 	if _, err := l.accounts.SaveUser(ctx, user); err != nil {
 		return "", fmt.Errorf("saving password: %w", err)
 	}

@@ -57,19 +57,6 @@ type Programme struct {
 	Activated time.Time
 }
 
-// User is a personal account.
-type User struct {
-	ID       UserID
-	Login    string
-	Name     string
-	Role     Role
-	Password string // argon2id, PHC string format
-	MustSet  bool   // the password was given out and has to be changed
-	Created  time.Time
-	Failures int
-	LockedTo time.Time
-}
-
 // Audit is one line of who did what.
 type Audit struct {
 	At     time.Time

@@ -187,7 +187,8 @@ func TestUsersAndSessions(t *testing.T) {
 		if got, err := s.UserByLogin(ctx, "admin"); err != nil || !cmp.Equal(u, got) {
 			t.Errorf("UserByLogin: %v\n%s", err, cmp.Diff(u, got))
 		}
-		u.MustSet, u.Failures, u.LockedTo = false, 3, t0.Add(time.Minute)
+		u.MustSet, u.PasswordSet, u.Expires, u.LastLogin, u.Disabled = false, t0, t0.Add(time.Hour), t0.Add(time.Minute), true
+		u.Company, u.TOTP = "安心物业", []byte{1, 2}
 		if again, err := s.SaveUser(ctx, u); err != nil || again != id {
 			t.Errorf("SaveUser = %d, %v", again, err)
 		}

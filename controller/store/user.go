@@ -9,12 +9,12 @@ import (
 	"gatecast/internal/wire"
 )
 
-const userColumns = `id, login, name, role, password, must_set, created_us, failures, locked_to_us`
+const userColumns = `id, login, name, role, coalesce(unit_id, 0), company, password, must_set, password_set_us, created_us, expires_us, disabled, login_us, totp`
 
 func scanUser(r scanner) (u fleet.User, err error) {
-	var created, locked int64
-	err = r.Scan(&u.ID, &u.Login, &u.Name, &u.Role, &u.Password, &u.MustSet, &created, &u.Failures, &locked)
-	u.Created, u.LockedTo = wire.FromUS(created), wire.FromUS(locked)
+	var set, created, expires, login int64
+	err = r.Scan(&u.ID, &u.Login, &u.Name, &u.Role, &u.Unit, &u.Company, &u.Password, &u.MustSet, &set, &created, &expires, &u.Disabled, &login, &u.TOTP)
+	u.PasswordSet, u.Created, u.Expires, u.LastLogin = wire.FromUS(set), wire.FromUS(created), wire.FromUS(expires), wire.FromUS(login)
 	return u, err
 }
 
@@ -26,38 +26,51 @@ func (s *Store) Users(ctx context.Context) ([]fleet.User, error) {
 // UserByLogin returns the account with that login, or a *fleet.Error of code
 // NotFound.
 func (s *Store) UserByLogin(ctx context.Context, login string) (fleet.User, error) {
-	return one(ctx, s, "没有这个账号。", "There is no such account.", scanUser, `SELECT `+userColumns+` FROM users WHERE login = ?`, login)
+	return one(ctx, s, noUser.Text, noUser.TextEN, scanUser, `SELECT `+userColumns+` FROM users WHERE login = ?`, login)
 }
 
 // User returns the account with that id, or a *fleet.Error of code NotFound.
 func (s *Store) User(ctx context.Context, id fleet.UserID) (fleet.User, error) {
-	return one(ctx, s, "没有这个账号。", "There is no such account.", scanUser, `SELECT `+userColumns+` FROM users WHERE id = ?`, id)
+	return one(ctx, s, noUser.Text, noUser.TextEN, scanUser, `SELECT `+userColumns+` FROM users WHERE id = ?`, id)
 }
+
+var noUser = &fleet.Error{Code: fleet.NotFound, Text: "没有这个账号。", TextEN: "There is no such account."}
 
 // SaveUser adds u when its ID is 0 and changes the account with that ID
 // otherwise; it returns the id. A login that another account has is a
-// *fleet.Error of code Conflict.
+// *fleet.Error of code Conflict, a unit that does not exist one of code Invalid.
 func (s *Store) SaveUser(ctx context.Context, u fleet.User) (fleet.UserID, error) {
-	return change(ctx, s, func(t *tx) (id fleet.UserID, err error) {
-		if u.ID == 0 {
-			err = t.row(`INSERT INTO users (login, name, role, password, must_set, created_us, failures, locked_to_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
-				u.Login, u.Name, u.Role, u.Password, u.MustSet, wire.US(u.Created), u.Failures, wire.US(u.LockedTo)).Scan(&id)
-		} else {
-			id = u.ID
-			r, e := t.exec(`UPDATE users SET login = ?, name = ?, role = ?, password = ?, must_set = ?, failures = ?, locked_to_us = ? WHERE id = ?`,
-				u.Login, u.Name, u.Role, u.Password, u.MustSet, u.Failures, wire.US(u.LockedTo), u.ID)
-			err = affected(r, e, &fleet.Error{Code: fleet.NotFound, Text: "没有这个账号。", TextEN: "There is no such account."})
+	return change(ctx, s, func(t *tx) (fleet.UserID, error) { return saveUserTx(t, u) })
+}
+
+func saveUserTx(t *tx, u fleet.User) (id fleet.UserID, err error) {
+	if u.ID == 0 {
+		err = t.row(`INSERT INTO users (login, name, role, unit_id, company, password, must_set, password_set_us, created_us, expires_us, disabled, login_us, totp)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+			u.Login, u.Name, u.Role, null(u.Unit), u.Company, u.Password, u.MustSet, wire.US(u.PasswordSet), wire.US(u.Created), wire.US(u.Expires),
+			u.Disabled, wire.US(u.LastLogin), u.TOTP).Scan(&id)
+	} else {
+		id = u.ID
+		r, e := t.exec(`UPDATE users SET login = ?, name = ?, role = ?, unit_id = ?, company = ?, password = ?, must_set = ?, password_set_us = ?, expires_us = ?,
+  disabled = ?, login_us = ?, totp = ? WHERE id = ?`,
+			u.Login, u.Name, u.Role, null(u.Unit), u.Company, u.Password, u.MustSet, wire.US(u.PasswordSet), wire.US(u.Expires),
+			u.Disabled, wire.US(u.LastLogin), u.TOTP, u.ID)
+		err = affected(r, e, noUser)
+	}
+	switch {
+	case isUnique(err):
+		return 0, &fleet.Error{
+			Code:   fleet.Conflict,
+			Text:   fmt.Sprintf("登录名 %q 已有人使用，请换一个。", u.Login),
+			TextEN: fmt.Sprintf("The login %q is taken. Choose another one.", u.Login),
+			Err:    err,
 		}
-		if isUnique(err) {
-			err = &fleet.Error{
-				Code:   fleet.Conflict,
-				Text:   fmt.Sprintf("登录名 %q 已有人使用，请换一个。", u.Login),
-				TextEN: fmt.Sprintf("The login %q is taken. Choose another one.", u.Login),
-				Err:    err,
-			}
+	case sqliteCode(err) == sqliteForeign:
+		return 0, &fleet.Error{
+			Code: fleet.Invalid, Text: "没有这个单位，请重新选择。", TextEN: "There is no such unit. Choose again.", Err: err,
 		}
-		return id, err
-	})
+	}
+	return id, err
 }
 
 const sessionColumns = `hash, user_id, created_us, seen_us, expires_us, address, agent`

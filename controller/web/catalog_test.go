@@ -81,7 +81,6 @@ func families() map[string][]string {
 		"verdict.":       {"now"},
 		"grade.":         {"A", "B", "C", "D"},
 		"kind.":          {string(fleet.Gate), string(fleet.Horn), string(fleet.Indoors)},
-		"role.":          {string(fleet.Admin), string(fleet.Clerk), string(fleet.Supervisor)},
 		"weekday.":       {"mon", "tue", "wed", "thu", "fri", "sat", "sun"},
 		"points.state.":  pointStates,
 		"device.row.":    {"plan", "hash", "clips", "horizon", "time", "drift", "unacked"},
@@ -97,6 +96,9 @@ func families() map[string][]string {
 	}
 	for _, v := range append(slices.Clone(fleet.Verdicts), fleet.Due) {
 		f["verdict."] = append(f["verdict."], string(v))
+	}
+	for _, r := range fleet.Roles {
+		f["role."] = append(f["role."], string(r))
 	}
 	for _, s := range []fleet.ProgrammeState{fleet.Draft, fleet.Active, fleet.Superseded} {
 		f["programme.state."] = append(f["programme.state."], string(s))

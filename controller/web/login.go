@@ -131,5 +131,5 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, v *visit
 	}
 	s.audit(r, v, "password", "", "")
 	setSession(w, r, token)
-	return redirect(w, r, "/?done=password")
+	return redirect(w, r, home(v.User.Role)+"?done=password")
 }

@@ -24,6 +24,13 @@ type Registry interface {
 	Point(ctx context.Context, id fleet.PointID) (fleet.Point, error)
 }
 
+// Scopes are the points that one account may see.
+type Scopes interface {
+	PointsIn(ctx context.Context, scope fleet.Scope) ([]fleet.Point, error)
+	// PointIn returns a point in scope; fleet.NotFound for any other.
+	PointIn(ctx context.Context, scope fleet.Scope, id fleet.PointID) (fleet.Point, error)
+}
+
 // PointSettings is what the pages change at a point.
 type PointSettings interface {
 	// SetPointNeedSync says whether nothing may sound below wire.T2; the point's
@@ -167,6 +174,7 @@ type Recovery interface {
 // Options of a Server. The interfaces, Logins, Logger and Zone are required.
 type Options struct {
 	Registry   Registry
+	Scopes     Scopes
 	Points     PointSettings
 	Devices    Devices
 	Ledger     Ledger
@@ -203,8 +211,8 @@ type Options struct {
 
 func (o *Options) validate() error {
 	switch {
-	case o.Registry == nil, o.Points == nil, o.Devices == nil, o.Ledger == nil:
-		return errors.New("web options: Registry, Points, Devices and Ledger are required")
+	case o.Registry == nil, o.Scopes == nil, o.Points == nil, o.Devices == nil, o.Ledger == nil:
+		return errors.New("web options: Registry, Scopes, Points, Devices and Ledger are required")
 	case o.Clips == nil, o.Media == nil, o.Programmes == nil, o.Planner == nil:
 		return errors.New("web options: Clips, Media, Programmes and Planner are required")
 	case o.JoinCodes == nil, o.Trust == nil, o.Audit == nil:

@@ -35,6 +35,14 @@ type frame struct {
 	V       any // the page's own view
 }
 
+// Home is the page that the user starts on.
+func (f frame) Home() string {
+	if f.User.ID == 0 {
+		return "/"
+	}
+	return home(f.User.Role)
+}
+
 // Can reports whether the user may do what.
 func (f frame) Can(what string) bool { return fleet.May(f.User.Role, fleet.Action(what)) }
 

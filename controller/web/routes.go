@@ -20,12 +20,14 @@ func (s *Server) routes() http.Handler {
 	s.public(mux, "POST /login", s.login)
 	s.public(mux, "GET /j/{code}", s.joinGuide)
 	s.public(mux, "GET /j/{code}/join.txt", s.joinFile)
-	mux.Handle("GET /static/{file}", s.assets)
+	s.handle(mux, "", "GET /static/{file}", s.assets)
 
 	// account
 	s.may(mux, fleet.ActAccount, "POST /logout", s.logout)
 	s.may(mux, fleet.ActAccount, "GET /password", s.passwordForm)
 	s.may(mux, fleet.ActAccount, "POST /password", s.changePassword)
+
+	s.myRoutes(mux)
 
 	// overview
 	s.page(mux, fleet.ActRead, "/{$}", "overview", s.overview)
@@ -71,7 +73,7 @@ func (s *Server) routes() http.Handler {
 	s.may(mux, fleet.ActEnrol, "POST /enrol", s.issueCode)
 	s.page(mux, fleet.ActEnrol, "/enrol/{code}", "enrolcode", s.enrolCode)
 
-	mux.Handle("/", s.wrap(fleet.ActRead, func(http.ResponseWriter, *http.Request, *visit) error {
+	s.handle(mux, fleet.ActAccount, "/", s.wrap(fleet.ActAccount, func(http.ResponseWriter, *http.Request, *visit) error {
 		return errNoPage
 	}))
 	return mux
@@ -84,19 +86,32 @@ type handler func(w http.ResponseWriter, r *http.Request, v *visit) error
 // loader reads what a page shows, for the page and for its event stream.
 type loader func(ctx context.Context, v *visit, r *http.Request) (frame, error)
 
+// route is one line of the table of routes.
+type route struct {
+	Pattern string       // of http.ServeMux
+	Action  fleet.Action // what it asks for; empty: nothing, it is public
+}
+
+// handle is the one way into the mux: what it is not told of does not exist,
+// so the table that the permission tests walk is whole.
+func (s *Server) handle(mux *http.ServeMux, what fleet.Action, pattern string, h http.Handler) {
+	s.table = append(s.table, route{pattern, what})
+	mux.Handle(pattern, h)
+}
+
 // public serves whoever asks.
 func (s *Server) public(mux *http.ServeMux, pattern string, h handler) {
-	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+	s.handle(mux, "", pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v := &visit{L: s.pickLang(w, r), Now: s.o.Now()}
 		if err := h(w, r, v); err != nil {
 			s.fail(w, r, v, err)
 		}
-	})
+	}))
 }
 
 // may serves users who may do what.
 func (s *Server) may(mux *http.ServeMux, what fleet.Action, pattern string, h handler) {
-	mux.Handle(pattern, s.wrap(what, h))
+	s.handle(mux, what, pattern, s.wrap(what, h))
 }
 
 // page serves a page and, under /events, the stream of its live cards.
@@ -109,7 +124,7 @@ func (s *Server) page(mux *http.ServeMux, what fleet.Action, path, name string, 
 		f.Live = "/events" + f.Here
 		return s.show(w, http.StatusOK, name, f)
 	})
-	mux.Handle("GET /events"+path, s.stream(what, name, load))
+	s.handle(mux, what, "GET /events"+path, s.stream(what, name, load))
 }
 
 // wrap is the one place where a session and the permission are asked for.
@@ -128,6 +143,10 @@ func (s *Server) wrap(what fleet.Action, h handler) http.Handler {
 		v.User = user
 		if user.MustSet && !strings.HasPrefix(r.URL.Path, "/password") && r.URL.Path != "/logout" {
 			http.Redirect(w, r, "/password", http.StatusSeeOther)
+			return
+		}
+		if to := home(user.Role); r.URL.Path == "/" && to != "/" {
+			http.Redirect(w, r, to, http.StatusSeeOther)
 			return
 		}
 		if !fleet.May(user.Role, what) {

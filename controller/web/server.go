@@ -22,6 +22,7 @@ type Server struct {
 	handler http.Handler
 	guesses *guesses
 	results *results
+	table   []route // every route there is; immutable after New
 
 	stop context.CancelFunc // ends the event streams
 	done context.Context
