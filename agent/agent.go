@@ -17,7 +17,6 @@ package agent
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -31,6 +30,7 @@ import (
 
 	"gatecast/agent/condition"
 	"gatecast/agent/enrol"
+	"gatecast/agent/incident"
 	"gatecast/agent/journal"
 	"gatecast/agent/library"
 	"gatecast/agent/link"
@@ -62,6 +62,7 @@ type App struct {
 
 	clock   *walltime.Clock
 	faults  *condition.Registry
+	attacks *incident.Reporter
 	journal *journal.Journal
 	plans   *plan.Store
 	clips   *library.Library
@@ -132,6 +133,7 @@ func (a *App) openStores(dirs Dirs) (err error) {
 	a.clock = clock
 	a.mu.Unlock()
 	a.faults = condition.New(func() time.Time { return clock.Now().Wall })
+	a.attacks = incident.New(a.journal, clock.Now, a.o.Logger)
 	if a.plans, err = plan.Open(dirs.Plan, a.id.Device, a.id.Root, a.o.FS); err != nil {
 		return err
 	}
@@ -142,8 +144,11 @@ func (a *App) openStores(dirs Dirs) (err error) {
 	if p, _, _, ok := a.plans.Current(); ok {
 		clock.RaiseFloor(wire.FromUS(p.IssuedUS))
 	}
-	a.clips, err = library.Open(dirs.Clips, a.o.FS)
-	return err
+	if a.clips, err = library.Open(dirs.Clips, a.o.FS); err != nil {
+		return err
+	}
+	a.watchCard()
+	return nil
 }
 
 // now stamps the journal's own records, also those of its recovery, which
@@ -179,13 +184,13 @@ func (a *App) openParts(dirs Dirs) (err error) {
 	o := link.DefaultOptions()
 	o.Device, o.Broker, o.Base, o.Dir = a.id.Device, elsewhere(a.id.MQTT, a.o.Host), a.base, dirs.Link
 	o.FS = a.o.FS
-	o.TLS = func() *tls.Config { return a.id.TLS(a.trustedNow) }
+	o.TLS = a.tls
 	o.Agent, o.Platform = a.o.Version, runtime.GOOS+"/"+runtime.GOARCH
 	o.State, o.Journal, o.Plans, o.Clock, o.Faults = a.state, a.journal, a.plans, a.clock, a.faults
 	o.Clips = func(f *link.Fetcher) link.Clips { return shelf{a, f} }
 	o.Doer, o.Receipts = orders{a}, a
-	o.Revoked = a.revoked
-	o.PlanChanged = a.engine.PlanChanged
+	o.Revoked, o.Refused = a.revoked, a.refused
+	o.PlanChanged = a.planChanged
 	o.ReportJitter, o.FetchJitter, o.Heartbeat, o.Logger = a.o.ReportJitter, a.o.FetchJitter, a.o.Heartbeat, a.o.Logger
 	o.Dial, o.HTTP, o.Rand = a.o.Dial, a.o.HTTP, a.o.Rand
 	a.link, err = link.New(o)
@@ -196,6 +201,7 @@ func (a *App) openParts(dirs Dirs) (err error) {
 func (a *App) revoked(envelope []byte) error {
 	before := a.plans.Revoked()
 	err := a.plans.Revoke(envelope)
+	a.refused("revocation", err)
 	if !before && a.plans.Revoked() {
 		a.log.Warn("the controller revoked this device: silent from now on")
 		a.faults.Set(condition.DeviceRevoked, "")
@@ -257,6 +263,7 @@ func (a *App) Start() error {
 	run := func(f func(context.Context)) func(context.Context) error {
 		return func(ctx context.Context) error { f(ctx); return nil }
 	}
+	a.stack.Go("incidents", run(a.attacks.Run), failed) // stopped after all that report
 	// Stopped in reverse: first the sound, whose last records the link may
 	// still deliver, then the link, then the clock, which persists itself.
 	a.stack.Go("clock", run(a.clock.Run), failed)

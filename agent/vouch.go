@@ -46,6 +46,7 @@ func (a *App) zone() *time.Location {
 func (a *App) Keep(envelope []byte) error {
 	r, err := a.plans.VerifyReceipt(envelope)
 	if err != nil {
+		a.refused("receipt", err)
 		return err
 	}
 	if r.Version <= a.journal.Receipt() {

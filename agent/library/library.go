@@ -62,7 +62,8 @@ type Library struct {
 	sync sync.Mutex     // held by Sync
 
 	mu       sync.Mutex
-	verified map[string]bool // matched its hash in this run
+	verified map[string]bool  // matched its hash in this run
+	mismatch func(sha string) // told of a file that is not what its name says; nil for nobody
 }
 
 // Open opens the library in dir, creating it when there is none. disk is where
@@ -131,8 +132,8 @@ func (l *Library) read(sha string) ([]byte, error) {
 	}
 	sum := sha256.Sum256(data)
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	if l.verified[sha] = hex.EncodeToString(sum[:]) == sha; l.verified[sha] {
+		l.mu.Unlock()
 		return data, nil
 	}
 	delete(l.verified, sha)
@@ -140,7 +141,21 @@ func (l *Library) read(sha string) ([]byte, error) {
 	if rerr := l.fs.Remove(l.path(sha)); rerr != nil {
 		err = errors.Join(err, rerr)
 	}
+	tell := l.mismatch
+	l.mu.Unlock()
+	if tell != nil {
+		tell(sha)
+	}
 	return nil, err
+}
+
+// OnMismatch has tell called for each file that was found not to be what its
+// name says, after it was removed. Nobody can say whether a hand or the card
+// changed it.
+func (l *Library) OnMismatch(tell func(sha string)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mismatch = tell
 }
 
 // Sync fetches those of want that are missing, one after the other, and goes

@@ -168,7 +168,7 @@ func (f *Fetcher) document(ctx context.Context, ref wire.DocRef) ([]byte, error)
 		return nil, fmt.Errorf("document hash %q is not one", ref.SHA256)
 	}
 	if ref.Size < 0 || ref.Size > seal.MaxDocument {
-		return nil, fmt.Errorf("document of %d bytes: the limit is %d", ref.Size, seal.MaxDocument)
+		return nil, fmt.Errorf("%w: document of %d bytes: the limit is %d", ErrEndless, ref.Size, seal.MaxDocument)
 	}
 	r, _, err := f.Fetch(ctx, wire.PathDocs+ref.SHA256, 0)
 	if err != nil {
@@ -185,10 +185,10 @@ func (f *Fetcher) document(ctx context.Context, ref wire.DocRef) ([]byte, error)
 // checkDoc compares a document with its name.
 func checkDoc(data []byte, ref wire.DocRef) error {
 	if len(data) > seal.MaxDocument {
-		return fmt.Errorf("document of more than %d bytes", seal.MaxDocument)
+		return fmt.Errorf("%w: document of more than %d bytes", ErrEndless, seal.MaxDocument)
 	}
 	if got := seal.Hash(data); got != ref.SHA256 {
-		return fmt.Errorf("document has hash %s, want %s", got, ref.SHA256)
+		return fmt.Errorf("%w: document has hash %s, want %s", ErrBytes, got, ref.SHA256)
 	}
 	return nil
 }

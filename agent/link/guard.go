@@ -15,18 +15,22 @@ const maxPacket = wire.MaxMessage + 1<<10
 // it off before a packet of more than maxPacket bytes.
 type guard struct {
 	net.Conn
-	skip  int // bytes of the present packet still to come
-	inLen bool
-	shift uint
-	size  int
+	refused func(error) // told of a packet that is too long
+	skip    int         // bytes of the present packet still to come
+	inLen   bool
+	shift   uint
+	size    int
 }
 
-func newGuard(c net.Conn) *guard { return &guard{Conn: c} }
+func newGuard(c net.Conn, refused func(error)) *guard { return &guard{Conn: c, refused: refused} }
 
 // Read implements net.Conn.
 func (g *guard) Read(b []byte) (int, error) {
 	n, err := g.Conn.Read(b)
 	if gerr := g.pass(b[:n]); gerr != nil {
+		if g.refused != nil {
+			g.refused(gerr)
+		}
 		return 0, gerr
 	}
 	return n, err
@@ -50,7 +54,7 @@ func (g *guard) pass(b []byte) error {
 			more := b[0]&0x80 != 0
 			b = b[1:]
 			if g.size > maxPacket || (more && g.shift > 21) {
-				return fmt.Errorf("broker sends a packet of %d bytes or more: the limit is %d", g.size, maxPacket)
+				return fmt.Errorf("%w: broker sends a packet of %d bytes or more: the limit is %d", ErrEndless, g.size, maxPacket)
 			}
 			if !more {
 				g.inLen, g.skip = false, g.size

@@ -41,7 +41,7 @@ func TestGuardPassesWhatTheProtocolAllows(t *testing.T) {
 		"byte_by_byte": iotest.OneByteReader(bytes.NewReader(stream)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := io.ReadAll(newGuard(readConn{r: r}))
+			got, err := io.ReadAll(newGuard(readConn{r: r}, nil))
 			if err != nil || !bytes.Equal(got, stream) {
 				t.Errorf("%d of %d bytes passed, %v", len(got), len(stream), err)
 			}
@@ -58,7 +58,7 @@ func TestGuardBreaksOffBeforeAnOversizePacket(t *testing.T) {
 	}
 	for name, stream := range tests {
 		t.Run(name, func(t *testing.T) {
-			if _, err := io.ReadAll(newGuard(readConn{r: iotest.OneByteReader(bytes.NewReader(stream))})); err == nil {
+			if _, err := io.ReadAll(newGuard(readConn{r: iotest.OneByteReader(bytes.NewReader(stream))}, nil)); err == nil {
 				t.Error("passed without an error")
 			}
 		})
@@ -70,8 +70,8 @@ func FuzzGuard(f *testing.F) {
 	f.Add([]byte{0x30, 0xff, 0xff, 0xff, 0x7f}, 1)
 	f.Fuzz(func(t *testing.T, stream []byte, cut int) {
 		// However the stream is cut, the verdict is the same.
-		whole := newGuard(nil).pass(stream)
-		g, n := newGuard(nil), max(1, cut)
+		whole := newGuard(nil, nil).pass(stream)
+		g, n := newGuard(nil, nil), max(1, cut)
 		var parts error
 		for rest := stream; len(rest) > 0 && parts == nil; rest = rest[min(n, len(rest)):] {
 			parts = g.pass(rest[:min(n, len(rest))])

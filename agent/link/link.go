@@ -110,6 +110,10 @@ type Options struct {
 	// Revoked takes the envelope of a revocation that the controller gave; nil
 	// for nobody, and nobody is asked then.
 	Revoked func(envelope []byte) error
+	// Refused is told what came, by its kind of message or "clip", and why it was
+	// refused, where no honest network, broker or controller does that; nil for
+	// nobody. It must not block.
+	Refused func(what string, err error)
 	// PlanChanged is called after a plan was accepted and each time clips
 	// arrived; nil for nobody.
 	PlanChanged func()
@@ -159,6 +163,9 @@ func (o *Options) validate() error {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Refused == nil {
+		o.Refused = func(string, error) {}
 	}
 	return nil
 }

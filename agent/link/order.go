@@ -14,7 +14,7 @@ type order struct{ c wire.Command }
 // hands it on.
 func (s *session) takeCommand(m Inbound) error {
 	if len(m.Data) > wire.MaxMessage {
-		return fmt.Errorf("command of %d bytes", len(m.Data))
+		return fmt.Errorf("%w: command of %d bytes", ErrEndless, len(m.Data))
 	}
 	c, err := s.l.o.Plans.VerifyCommand(m.Data, s.nonce, s.l.trustedUS())
 	if err != nil {
@@ -24,7 +24,7 @@ func (s *session) takeCommand(m Inbound) error {
 	case s.l.orders <- order{c}:
 		return nil
 	default:
-		return fmt.Errorf("command %q: too many are waiting", c.ID)
+		return fmt.Errorf("%w: command %q: too many are waiting", errHonest, c.ID)
 	}
 }
 

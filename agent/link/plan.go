@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gatecast/agent/condition"
+	"gatecast/internal/seal"
 	"gatecast/internal/wire"
 )
 
@@ -57,6 +58,7 @@ type keeper struct {
 	wait    time.Duration   // before the clips of the plan just taken are fetched
 	retry   *wire.PlanOffer // an offer whose documents could not be fetched or stored yet
 	refused string          // hash of the plan refused last, recorded once
+	taken   time.Time       // when a plan was accepted last in this run
 }
 
 // idle is how often clips are looked after when nothing is known to be
@@ -75,6 +77,9 @@ func (k *keeper) step(ctx context.Context) time.Duration {
 		return idle
 	}
 	err := k.fetch(ctx, want)
+	if err != nil && ctx.Err() == nil {
+		k.l.o.Refused("clip", err)
+	}
 	_, left := k.wanted()
 	if len(left) < len(missing) {
 		k.pause.reset()
@@ -179,6 +184,7 @@ func (k *keeper) take(ctx context.Context, offer wire.PlanOffer) bool {
 	plan, manifest, err := k.documents(ctx, offer)
 	if err != nil {
 		if ctx.Err() == nil {
+			k.l.o.Refused("fetch", err)
 			k.retry, k.wait = &offer, k.later(err)
 		}
 		return true
@@ -195,6 +201,9 @@ func (k *keeper) take(ctx context.Context, offer wire.PlanOffer) bool {
 	}
 	body := wire.PlanTaken{Version: offer.Version, SHA256: offer.Plan.SHA256}
 	if err != nil {
+		if !errors.Is(err, seal.ErrRollback) || time.Since(k.taken) > overtaken {
+			k.l.o.Refused("plan", err)
+		}
 		k.l.o.Faults.Set(condition.PlanRefused, err.Error())
 		if k.refused == offer.Plan.SHA256 {
 			return true
@@ -202,7 +211,7 @@ func (k *keeper) take(ctx context.Context, offer wire.PlanOffer) bool {
 		k.refused, body.Refused = offer.Plan.SHA256, err.Error()
 		k.l.log.Warn("plan refused", "version", offer.Version, "sha256", offer.Plan.SHA256, "err", err)
 	} else {
-		k.refused, body.Version = "", p.Version
+		k.refused, body.Version, k.taken = "", p.Version, time.Now()
 		k.l.o.Clock.RaiseFloor(wire.FromUS(p.IssuedUS))
 		k.l.o.Faults.Clear(condition.PlanRefused)
 		k.l.o.Faults.Clear(condition.DiskFull) // the clips may find it full again

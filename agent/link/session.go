@@ -35,11 +35,12 @@ type session struct {
 	number uint64
 	inbox  chan Inbound
 
-	nonce string
-	asked time.Duration // since boot, when nonce was sent
-	timed bool          // nonce was answered with the time
-	ask   time.Time     // when to send hello (again)
-	pause backoff       // of asking
+	nonce  string
+	before string        // the nonce asked with before nonce
+	asked  time.Duration // since boot, when nonce was sent
+	timed  time.Time     // when nonce was answered with the time; zero while it was not
+	ask    time.Time     // when to send hello (again)
+	pause  backoff       // of asking
 
 	state   reporter
 	window  window
@@ -64,7 +65,7 @@ func (l *Link) session(ctx context.Context) error {
 	}
 	s.tr, err = l.dial(ctx, Connection{
 		Device: l.o.Device, Broker: l.o.Broker, TLS: l.o.TLS(), KeepAlive: l.dice.about(l.o.KeepAlive),
-		Will: will, Deliver: s.deliver, Log: l.log,
+		Will: will, Deliver: s.deliver, Refused: func(err error) { l.o.Refused("packet", err) }, Log: l.log,
 	})
 	if err != nil {
 		return err
@@ -90,8 +91,12 @@ func (s *session) deliver(m Inbound) {
 	select {
 	case s.inbox <- m:
 	default:
-		if n := s.l.dropped.Add(1); n&(n-1) == 0 { // 1, 2, 4, 8 …
+		n := s.l.dropped.Add(1)
+		if n&(n-1) == 0 { // 1, 2, 4, 8 …
 			s.l.log.Warn("inbox is full, messages dropped", "dropped", n)
+		}
+		if n%flood == 0 {
+			s.l.o.Refused("inbox", fmt.Errorf("%w: %d messages more than can be handled", ErrEndless, n))
 		}
 	}
 }
@@ -178,7 +183,8 @@ func (s *session) appended(now time.Time) {
 func (s *session) hello(now time.Time) error {
 	var b [16]byte
 	s.l.dice.read(b[:])
-	s.nonce, s.asked, s.timed = hex.EncodeToString(b[:]), s.l.o.Clock.Now().Mono, false
+	s.before = s.nonce
+	s.nonce, s.asked, s.timed = hex.EncodeToString(b[:]), s.l.o.Clock.Now().Mono, time.Time{}
 	s.ask = now.Add(s.pause.next())
 	if s.pause.attempt > 2 {
 		s.l.doubt() // somebody takes our messages and nobody answers
@@ -259,6 +265,9 @@ func (s *session) handle(m Inbound) {
 	}
 	if err != nil {
 		s.l.log.Warn("message refused", "kind", string(m.Kind), "err", err)
+		if !errors.Is(err, errHonest) {
+			s.l.o.Refused(string(m.Kind), err)
+		}
 	}
 }
 
@@ -268,7 +277,7 @@ func (s *session) takeAck(m Inbound) error {
 		return err
 	}
 	if err := s.l.o.Journal.Ack(ack); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errHonest, err) // a card that did not keep what it confirmed is ahead of itself
 	}
 	if len(ack.Receipt) > 0 && s.l.o.Receipts != nil {
 		if err := s.l.o.Receipts.Keep(ack.Receipt); err != nil {
@@ -288,22 +297,29 @@ func (s *session) takeAck(m Inbound) error {
 
 func (s *session) takeTime(m Inbound) error {
 	if len(m.Data) > wire.MaxMessage {
-		return fmt.Errorf("time answer of %d bytes", len(m.Data))
+		return fmt.Errorf("%w: time answer of %d bytes", ErrEndless, len(m.Data))
 	}
 	answer, err := s.l.o.Plans.VerifyTime(m.Data, s.nonce)
 	if err != nil {
+		if _, late := s.l.o.Plans.VerifyTime(m.Data, s.before); late == nil {
+			return fmt.Errorf("%w: time answer to the question before", errHonest)
+		}
 		return err
 	}
-	if s.timed {
-		return errors.New("time answer to a nonce that was answered before")
+	if !s.timed.IsZero() {
+		err := fmt.Errorf("%w: time answer to a nonce that was answered before", ErrAgain)
+		if time.Since(s.timed) < overtaken {
+			err = fmt.Errorf("%w: %w", errHonest, err)
+		}
+		return err
 	}
 	// Up to now, not to the arrival: an answer that waited for a slow disk is
 	// as old as it is.
 	rtt := s.l.o.Clock.Now().Mono - s.asked
 	if rtt > maxRTT {
-		return fmt.Errorf("time answer came after %s: the limit is %s", rtt.Round(time.Millisecond), maxRTT)
+		return fmt.Errorf("%w: time answer came after %s: the limit is %s", errHonest, rtt.Round(time.Millisecond), maxRTT)
 	}
-	s.timed = true
+	s.timed = time.Now()
 	s.l.o.Clock.Trust(answer.NowUS, rtt)
 	s.state.nudge(time.Now()) // with the drift, if that was found
 	s.pause.reset()

@@ -29,6 +29,7 @@ type Connection struct {
 	KeepAlive time.Duration
 	Will      []byte        // last will on the state topic
 	Deliver   func(Inbound) // called from goroutines of the transport; never blocks
+	Refused   func(error)   // likewise, for what the transport itself did not take; may be nil
 	Log       *slog.Logger
 }
 
@@ -78,7 +79,7 @@ func dialPaho(ctx context.Context, c Connection) (Transport, error) {
 	p := &pahoTransport{c: c, conn: conn, down: make(chan error, 1)}
 	o := mqtt.NewClientOptions().
 		AddBroker("tcp://"+c.Broker). // a name only: the connection exists
-		SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) { return newGuard(conn), nil }).
+		SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) { return newGuard(conn, c.Refused), nil }).
 		SetClientID(string(c.Device)).
 		SetProtocolVersion(4).
 		SetCleanSession(true).

@@ -49,10 +49,10 @@ func (s *Store) VerifyCommand(env []byte, nonce string, nowUS int64) (wire.Comma
 	switch {
 	case c.Device != s.device:
 		return wire.Command{}, fmt.Errorf("command %q: %w", c.ID, seal.ErrAudience)
-	case !same(c.Nonce, nonce):
-		return wire.Command{}, fmt.Errorf("command %q: %w", c.ID, ErrReplay)
 	case c.Counter <= s.counter:
 		return wire.Command{}, fmt.Errorf("command %q: %w: counter %d after %d", c.ID, ErrReplay, c.Counter, s.counter)
+	case !same(c.Nonce, nonce):
+		return wire.Command{}, fmt.Errorf("command %q: %w", c.ID, ErrConnection)
 	case c.ExpiresUS == 0 || c.ExpiresUS-c.IssuedUS > maxCommandLife:
 		return wire.Command{}, fmt.Errorf("command %q: %w: it lives longer than five minutes", c.ID, ErrShape)
 	}

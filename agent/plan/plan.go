@@ -46,6 +46,9 @@ var (
 	// ErrReplay means an answer or a command for another connection, or one
 	// that was executed before.
 	ErrReplay = errors.New("not for this connection")
+	// ErrConnection means a command that is good and for another connection: it
+	// may have waited while this device connected anew. It is an ErrReplay.
+	ErrConnection = fmt.Errorf("%w", ErrReplay)
 	// ErrRevoked means that the controller has revoked this device.
 	ErrRevoked = errors.New("device is revoked")
 )

@@ -242,8 +242,9 @@ func (in *intake) put(e entry) (bool, error) {
 	if e.untrusted {
 		at = in.now // until it is timed, when it came says best what the device was bound to
 	}
+	point := in.d.pointAt(at)
 	r, err := in.t.exec(`INSERT INTO records (log_id, seq, point_id, kind, slot, at_us, received_us, raw) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (log_id, seq) DO NOTHING`,
-		in.j.row, int64(e.seq), int64(in.d.pointAt(at)), string(e.kind), slot, e.at, wire.US(in.now), e.raw)
+		in.j.row, int64(e.seq), int64(point), string(e.kind), slot, e.at, wire.US(in.now), e.raw)
 	if err != nil {
 		return false, err
 	}
@@ -256,8 +257,11 @@ func (in *intake) put(e entry) (bool, error) {
 		if err := untrustedTx(in.t, in.d, r, e); err != nil {
 			return false, err
 		}
-		if e.kind == wire.RecordGap {
+		switch e.kind {
+		case wire.RecordGap:
 			err = in.gap(e)
+		case wire.RecordIncident:
+			err = in.incident(e, point)
 		}
 		return true, err
 	}
@@ -319,7 +323,7 @@ func (s *Store) RecordsOfSlot(ctx context.Context, p fleet.PointID, slot wire.Sl
 }
 
 // MachineRecords returns the records of a point that belong to no slot (boot,
-// plan, clock, gap, stop), with from ≤ their time < to, in the order of it.
+// plan, clock, gap, stop, incident), with from ≤ their time < to, in the order of it.
 func (s *Store) MachineRecords(ctx context.Context, p fleet.PointID, from, to time.Time) ([]fleet.Record, error) {
 	return list(ctx, s, "records", scanRecord,
 		`SELECT `+recordColumns+` FROM `+recordTables+` WHERE r.point_id = ? AND r.slot IS NULL AND r.at_us >= ? AND r.at_us < ? ORDER BY r.at_us, r.id`,

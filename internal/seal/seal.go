@@ -32,11 +32,12 @@ const MaxDocument = 4 << 20
 
 // Errors that callers tell apart.
 var (
-	ErrSignature = errors.New("no valid signature by a trusted key")
-	ErrType      = errors.New("document of another type")
-	ErrAudience  = errors.New("document for another device")
-	ErrRollback  = errors.New("version below the one already held")
-	ErrExpired   = errors.New("document has expired")
+	ErrUnreadable = errors.New("not a sealed document")
+	ErrSignature  = errors.New("no valid signature by a trusted key")
+	ErrType       = errors.New("document of another type")
+	ErrAudience   = errors.New("document for another device")
+	ErrRollback   = errors.New("version below the one already held")
+	ErrExpired    = errors.New("document has expired")
 )
 
 // Key is a private signing key.
@@ -140,8 +141,8 @@ type Expect struct {
 
 // Open verifies envelope against the trusted keys (one valid signature is
 // enough) and parses its document into doc, which must embed wire.Header.
-// The errors are ErrSignature, ErrType, ErrAudience, ErrRollback and
-// ErrExpired, wrapped; doc is untouched on any of them.
+// The errors are ErrUnreadable, ErrSignature, ErrType, ErrAudience,
+// ErrRollback and ErrExpired, wrapped; doc is untouched on any of them.
 func Open(envelope []byte, trusted []PublicKey, want Expect, doc any) (wire.Header, error) {
 	return OpenLarge(envelope, MaxDocument, trusted, want, doc)
 }
@@ -180,18 +181,18 @@ func Verify(envelope []byte, trusted []PublicKey) ([]byte, error) {
 
 func verify(envelope []byte, most int, trusted []PublicKey) ([]byte, error) {
 	if len(envelope) > most {
-		return nil, fmt.Errorf("envelope of %d bytes: the limit is %d", len(envelope), most)
+		return nil, fmt.Errorf("%w: envelope of %d bytes: the limit is %d", ErrUnreadable, len(envelope), most)
 	}
 	var e dsse.Envelope
 	if err := json.Unmarshal(envelope, &e); err != nil {
-		return nil, fmt.Errorf("parsing envelope: %w", err)
+		return nil, fmt.Errorf("%w: parsing envelope: %w", ErrUnreadable, err)
 	}
 	if e.PayloadType != PayloadType {
 		return nil, fmt.Errorf("%w: payload type %q", ErrType, e.PayloadType)
 	}
 	payload, err := e.DecodeB64Payload()
 	if err != nil {
-		return nil, fmt.Errorf("parsing envelope: %w", err)
+		return nil, fmt.Errorf("%w: parsing envelope: %w", ErrUnreadable, err)
 	}
 	pae := dsse.PAE(e.PayloadType, payload)
 	for _, s := range e.Signatures {

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -165,15 +166,22 @@ type Result struct {
 	Text string `json:"text,omitempty"`
 }
 
+// Errors of Decode.
+var (
+	ErrTooLong    = errors.New("message is too long")
+	ErrUnreadable = errors.New("message cannot be read")
+)
+
 // Decode parses one message strictly by size: data over MaxMessage bytes is
-// refused before it is parsed.
+// refused before it is parsed. The errors are ErrTooLong and ErrUnreadable,
+// wrapped.
 func Decode[T any](data []byte) (T, error) {
 	var v T
 	if len(data) > MaxMessage {
-		return v, fmt.Errorf("message of %d bytes: the limit is %d", len(data), MaxMessage)
+		return v, fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLong, len(data), MaxMessage)
 	}
 	if err := json.Unmarshal(data, &v); err != nil {
-		return v, fmt.Errorf("parsing %T: %w", v, err)
+		return v, fmt.Errorf("%w: parsing %T: %w", ErrUnreadable, v, err)
 	}
 	return v, nil
 }

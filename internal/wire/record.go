@@ -25,6 +25,8 @@ const (
 	RecordCheckpoint RecordKind = "checkpoint" // Checkpoint: the device vouches for everything before it
 	RecordReceipt    RecordKind = "receipt"    // ReceiptKept: the controller vouches for what it has
 	RecordDrop       RecordKind = "drop"       // Drop: old records were removed from the device
+
+	RecordIncident RecordKind = "incident" // Incident: somebody tried what is not allowed, and was refused
 )
 
 // Record is one entry of a device's journal. (device, Log, Seq) is unique for

@@ -107,6 +107,7 @@ var (
 		RecordBoot: skimFieldsOf[Boot](), RecordIntent: skimFieldsOf[Intent](), RecordOutcome: skimFieldsOf[Outcome](),
 		RecordPlan: skimFieldsOf[PlanTaken](), RecordClock: skimFieldsOf[ClockStep](), RecordGap: skimFieldsOf[Gap](), RecordStop: skimFieldsOf[Stop](),
 		RecordCheckpoint: skimFieldsOf[Checkpoint](), RecordReceipt: skimFieldsOf[ReceiptKept](), RecordDrop: skimFieldsOf[Drop](),
+		RecordIncident: skimFieldsOf[Incident](),
 	}
 )
 

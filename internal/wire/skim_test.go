@@ -22,6 +22,7 @@ func recordsOfEachKind(t testing.TB) [][]byte {
 		RecordCheckpoint: Checkpoint{Key: "a2V5", Sig: "c2ln"},
 		RecordReceipt:    ReceiptKept{Number: 3, Envelope: json.RawMessage(`{"payload":"e30=","signatures":[{"sig":"x"}]}`)},
 		RecordDrop:       Drop{Log: "0011", Last: 9},
+		RecordIncident:   Incident{What: IncidentForged, Detail: "plan", Count: 3, FirstUS: 5, LastUS: 9},
 	}
 	var all [][]byte
 	for kind, body := range bodies {
@@ -86,6 +87,8 @@ func checkSkim(t testing.TB, raw []byte, h Head) {
 		err = json.Unmarshal(r.Body, &ReceiptKept{})
 	case RecordDrop:
 		err = json.Unmarshal(r.Body, &Drop{})
+	case RecordIncident:
+		err = json.Unmarshal(r.Body, &Incident{})
 	}
 	if err != nil {
 		t.Errorf("Skim took %q: %v", raw, err)

@@ -21,6 +21,7 @@ import (
 //	               TimeState.OffMS, ComparedUS and SpanS
 //	1  2026-11-23  added: records checkpoint, receipt and drop, Ack.Receipt,
 //	               State.Receipt
+//	1  2026-11-23  added: record incident
 const Protocol = 1
 
 // Limits of one message.

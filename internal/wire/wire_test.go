@@ -95,6 +95,7 @@ func TestGoldenPayloads(t *testing.T) {
 		RecordCheckpoint: Checkpoint{After: &LogEnd{Log: "8899aabbccddeeff", Seq: 7, Hash: "ee"}, Key: "a2V5", Sig: "c2ln"},
 		RecordReceipt:    ReceiptKept{Number: 3, Envelope: json.RawMessage(`{"payload":"e30="}`)},
 		RecordDrop:       Drop{Log: "8899aabbccddeeff", Last: 7},
+		RecordIncident:   Incident{What: IncidentRollback, Detail: "plan 3 after 7", Count: 2, FirstUS: US(at), LastUS: US(at) + 5},
 	} {
 		b, err := json.Marshal(body)
 		if err != nil {
