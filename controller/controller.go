@@ -75,6 +75,7 @@ type Controller struct {
 	link    *link.Link
 	ledger  *ledger.Ledger
 	notary  *notary.Notary
+	auditor *notary.AuditSigner
 	exports *dossier.Exporter
 	pages   *web.Server
 	webL    net.Listener
@@ -151,7 +152,14 @@ func (c *Controller) openPlanning() error {
 	if err != nil {
 		return fmt.Errorf("sound.zone: %w", err)
 	}
-	c.notary, err = notary.New(notary.Options{Store: c.Store, Sealer: c.Trust, Zone: zone, Logger: c.part("notary")})
+	c.auditor, err = notary.NewAuditSigner(notary.AuditOptions{
+		Store: c.Store, Sealer: c.Trust, Zone: zone, Logger: c.part("notary"),
+		Keep: c.keepAuditHead,
+	})
+	if err != nil {
+		return err
+	}
+	c.notary, err = notary.New(notary.Options{Store: c.Store, Sealer: c.Trust, Zone: zone, Audit: c.auditor, Logger: c.part("notary")})
 	return err
 }
 

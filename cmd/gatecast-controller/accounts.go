@@ -50,9 +50,16 @@ func (p *program) password(ctx context.Context, login string) error {
 		return err
 	}
 	user.MustSet, user.PasswordSet = true, time.Now()
+	ctx, _ = fleet.WithAudit(ctx, p.audit(fleet.Audit{What: fleet.AuditConsole, Object: login, After: fleet.Fields("role", string(user.Role))}))
 	if _, err := s.SaveUser(ctx, user); err != nil {
 		return err
 	}
 	fmt.Fprintf(p.out, "账号 %s 的一次性口令：%s\nOne-time password of %s: %s\n", login, once, login, once)
 	return nil
+}
+
+// audit fills in who works at the console: whoever may write the data folder.
+func (p *program) audit(a fleet.Audit) fleet.Audit {
+	a.At, a.Who = time.Now(), "[console]"
+	return a
 }

@@ -3,9 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	_ "embed"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -135,6 +138,8 @@ func (p *program) importRegistry(ctx context.Context, file string) error {
 		return err
 	}
 	defer s.Close()
+	ctx, _ = fleet.WithAudit(ctx, p.audit(fleet.Audit{What: fleet.AuditRegistry, Object: filepath.Base(file), Detail: fmt.Sprintf("SHA-256 %x", sha256.Sum256(data)),
+		After: fleet.Fields("units", strconv.Itoa(len(reg.Units)), "points", strconv.Itoa(len(reg.Points)), "liaisons", strconv.Itoa(len(reg.Liaisons)))}))
 	if err := s.ImportRegistry(ctx, reg); err != nil {
 		return err
 	}

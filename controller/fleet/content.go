@@ -56,13 +56,3 @@ type Programme struct {
 	By        string
 	Activated time.Time
 }
-
-// Audit is one line of who did what.
-type Audit struct {
-	At     time.Time
-	Who    string
-	From   string // address
-	What   string // action code
-	Object string
-	Detail string
-}

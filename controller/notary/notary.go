@@ -7,9 +7,12 @@
 // device cannot change what it delivered, without the other one's copy saying
 // so. What exactly is signed and how it is checked is in package evidence.
 //
+// It also signs the audit, once a day and whenever it is exported: package
+// audit says what that holds against whom.
+//
 // The notary decides when and about what; store, keys and delivery are
 // elsewhere. It keeps the last day that it closed as a setting. A Notary is
-// used by one goroutine.
+// used by one goroutine; an AuditSigner by any number.
 package notary
 
 import (
@@ -53,6 +56,7 @@ type Options struct {
 	Store  Store
 	Sealer Sealer
 	Zone   *time.Location   // of the office's days
+	Audit  *AuditSigner     // signs the audit at the start and once a day; nil does not
 	Now    func() time.Time // nil means time.Now
 	Logger *slog.Logger     // nil discards
 }
@@ -92,6 +96,7 @@ func New(o Options) (*Notary, error) {
 func (n *Notary) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	n.signAudit(ctx) // what the last run left unsigned, or a key before this one signed
 	for {
 		select {
 		case <-ctx.Done():
@@ -102,6 +107,15 @@ func (n *Notary) Run(ctx context.Context) error {
 		if _, err := n.Close(ctx, n.o.Now()); err != nil && ctx.Err() == nil {
 			n.logger.Warn("making receipts", "err", err)
 		}
+	}
+}
+
+func (n *Notary) signAudit(ctx context.Context) {
+	if n.o.Audit == nil {
+		return
+	}
+	if _, err := n.o.Audit.Sign(ctx, n.o.Now()); err != nil && ctx.Err() == nil {
+		n.logger.Warn("signing the audit", "err", err)
 	}
 }
 
@@ -121,6 +135,7 @@ func (n *Notary) Close(ctx context.Context, now time.Time) (int, error) {
 	if err != nil {
 		return made, err
 	}
+	n.signAudit(ctx)
 	if err := n.o.Store.SetSetting(ctx, settingDay, day); err != nil {
 		return made, fmt.Errorf("keeping the day closed last: %w", err)
 	}

@@ -132,10 +132,47 @@ func (s *Store) apply(ctx context.Context, db *sql.DB, m migration) error {
 			return err
 		}
 	}
+	if m.name == chainMigration {
+		if err := chainAudit(ctx, t); err != nil {
+			return err
+		}
+	}
 	if _, err := t.ExecContext(ctx, "INSERT INTO migrations VALUES (?, ?, ?)", m.number, m.name, wire.US(s.clock())); err != nil {
 		return err
 	}
 	return t.Commit()
+}
+
+// chainMigration is the step that makes the audit a chain.
+const chainMigration = "0007-audit.sql"
+
+// chainAudit hashes the lines that were written before there was a
+// chain, in their order.
+func chainAudit(ctx context.Context, t *sql.Tx) error {
+	prev := ""
+	for {
+		rows, err := t.QueryContext(ctx, `SELECT `+auditColumns+` FROM audit WHERE hash = '' ORDER BY id LIMIT ?`, auditChunk)
+		if err != nil {
+			return err
+		}
+		lines, err := collect(rows, scanLine)
+		if err != nil {
+			return err
+		}
+		for _, l := range lines {
+			l.Who, l.From, l.Object, l.Detail = clean(l.Who, maxName), clean(l.From, maxName), clean(l.Object, maxText), clean(l.Detail, maxText)
+			l.Prev = prev // a number that is missing stays so, and the check says it
+			l.Hash = l.Sum()
+			prev = l.Hash
+			if _, err := t.ExecContext(ctx, `UPDATE audit SET who = ?, address = ?, object = ?, detail = ?, prev = ?, hash = ? WHERE id = ?`,
+				l.Who, l.From, l.Object, l.Detail, l.Prev, l.Hash, l.ID); err != nil {
+				return err
+			}
+		}
+		if len(lines) < auditChunk {
+			return nil
+		}
+	}
 }
 
 // version returns the schema version of the file, 0 if there is none yet,

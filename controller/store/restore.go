@@ -34,8 +34,7 @@ func (s *Store) MarkRestored(ctx context.Context, r fleet.Restore) error {
 		if _, err := t.exec(`DELETE FROM sessions`); err != nil { // some of them had ended since
 			return none{}, err
 		}
-		if _, err := t.exec(`INSERT INTO audit (at_us, who, address, what, object, detail) VALUES (?, ?, '', 'restore', ?, ?)`,
-			wire.US(r.At), r.By, r.File, r.Backup.UTC().Format(time.RFC3339)); err != nil {
+		if err := auditTx(t, fleet.Audit{At: r.At, Who: r.By, What: fleet.AuditRestore, Object: r.File, Detail: r.Backup.UTC().Format(time.RFC3339)}); err != nil {
 			return none{}, err
 		}
 		t.after(func() {

@@ -253,7 +253,9 @@ func (w *writer) one(t *tx, j job, good *[]job) error {
 }
 
 // change runs fn inside the next transaction and returns its result after the
-// commit. Whatever fn sets outside itself it must set through tx.after.
+// commit. Whatever fn sets outside itself it must set through tx.after. A line
+// of the audit that ctx carries (fleet.WithAudit) goes into the same
+// transaction.
 func change[T any](ctx context.Context, s *Store, fn func(*tx) (T, error)) (T, error) {
 	return submit(ctx, s, shared, fn)
 }
@@ -277,11 +279,15 @@ func submit[T any](ctx context.Context, s *Store, h how, fn func(*tx) (T, error)
 	var zero T
 	done := make(chan result, 1)
 	var v T // written and read by the writer's goroutine only
+	pending := fleet.PendingAudit(ctx)
 	j := job{
 		ctx: ctx, how: h,
 		run: func(t *tx) (err error) {
-			v, err = fn(t)
-			return err
+			if v, err = fn(t); err != nil || pending == nil || pending.Written() {
+				return err
+			}
+			t.after(pending.MarkWritten)
+			return auditTx(t, pending.Line)
 		},
 		done: func(err error) {
 			if err != nil {

@@ -103,6 +103,9 @@ func families() map[string][]string {
 	for _, s := range []fleet.ProgrammeState{fleet.Draft, fleet.Active, fleet.Superseded} {
 		f["programme.state."] = append(f["programme.state."], string(s))
 	}
+	for _, c := range fleet.AuditCodes {
+		f["audit."] = append(f["audit."], string(c))
+	}
 	for _, c := range fleet.DeadCodes {
 		f["dead."] = append(f["dead."], string(c), string(c)+".text")
 	}

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"strconv"
 	"time"
 
+	"gatecast/controller/fleet"
 	"gatecast/internal/wire"
 )
 
@@ -21,14 +23,17 @@ func (s *Server) demandSync(w http.ResponseWriter, r *http.Request, v *visit) er
 		return fmt.Errorf("reading point: %w", err)
 	}
 	on := r.FormValue("need") == "sync"
-	if err := s.o.Points.SetPointNeedSync(r.Context(), id, on); err != nil {
+	what := fleet.AuditPointTime
+	if on {
+		what = fleet.AuditPointSync
+	}
+	ctx, line := s.withAudit(r, v, fleet.Audit{
+		What: what, Object: pt.Name, Before: fleet.Fields("need_sync", strconv.FormatBool(pt.NeedSync)), After: fleet.Fields("need_sync", strconv.FormatBool(on)),
+	})
+	if err := s.o.Points.SetPointNeedSync(ctx, id, on); err != nil {
 		return fmt.Errorf("setting what %q demands of its clock: %w", pt.Code, err)
 	}
-	what := "point_time"
-	if on {
-		what = "point_sync"
-	}
-	s.audit(r, v, what, pt.Name, "")
+	s.audited(r, line)
 	return redirect(w, r, pointPath(id))
 }
 

@@ -139,7 +139,7 @@ func (s *Server) issueCode(w http.ResponseWriter, r *http.Request, v *visit) err
 	if err != nil {
 		return fmt.Errorf("storing join code: %w", err)
 	}
-	s.audit(r, v, "join_code", pt.Name, "")
+	s.audit(r, v, fleet.AuditJoinCode, pt.Name, "")
 	return redirect(w, r, "/enrol/"+url.PathEscape(code))
 }
 

@@ -111,7 +111,7 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request, v *visit) error 
 	if err := s.o.Evidence.CheckExport(r.Context(), q); err != nil {
 		return err
 	}
-	s.audit(r, v, "export", string(q.From)+" – "+string(q.To), q.Point)
+	s.audit(r, v, fleet.AuditExport, string(q.From)+" – "+string(q.To), q.Point)
 	name := fmt.Sprintf("gatecast-%s-%s.zip", q.From, q.To)
 	if q.Point != "" {
 		name = fmt.Sprintf("gatecast-%s-%s-%s.zip", q.Point, q.From, q.To)

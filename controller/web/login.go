@@ -50,7 +50,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, v *visit) error {
 		auth.Visitor{Address: address(r), Agent: r.UserAgent(), Old: sessionToken(r)})
 	if refused := (*auth.Refused)(nil); errors.As(err, &refused) {
 		s.o.Logger.Warn("login refused", "login", login, "from", address(r), "left", refused.Left, "wait", refused.Wait)
-		s.audit(r, &visit{User: fleet.User{Login: login}, Now: v.Now}, "login_refused", "", "")
+		s.auditRefusal(r, v, fleet.Audit{Who: login, What: fleet.AuditLoginRefused})
 		view := loginView{Login: login, To: to}
 		view.Error, view.Hint = v.L.refusal(refused)
 		return s.showLogin(w, r, v, http.StatusUnauthorized, view)
@@ -59,7 +59,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, v *visit) error {
 		return err
 	}
 	v.User = user
-	s.audit(r, v, "login", "", "")
+	s.audit(r, v, fleet.AuditLogin, "", "")
 	setSession(w, r, token)
 	if user.MustSet {
 		to = "/password"
@@ -81,7 +81,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request, v *visit) error 
 	if err := s.o.Logins.Logout(r.Context(), v.Token); err != nil {
 		return err
 	}
-	s.audit(r, v, "logout", "", "")
+	s.audit(r, v, fleet.AuditLogout, "", "")
 	setSession(w, r, "")
 	return redirect(w, r, "/login")
 }
@@ -129,7 +129,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, v *visit
 	case err != nil:
 		return err
 	}
-	s.audit(r, v, "password", "", "")
+	s.audit(r, v, fleet.AuditPassword, "", "")
 	setSession(w, r, token)
 	return redirect(w, r, home(v.User.Role)+"?done=password")
 }

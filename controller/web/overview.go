@@ -292,12 +292,7 @@ func (s *Server) ops(ctx context.Context, v *visit) ([]opLine, error) {
 		if a.At.Before(midnight) {
 			break
 		}
-		key := "audit." + a.What
-		text := a.What + " " + a.Object
-		if v.L.Has(key) {
-			text = v.L.T(key, a.Object, a.Detail)
-		}
-		ops = append(ops, opLine{When: v.L.Clock(a.At), Who: a.Who, Text: text})
+		ops = append(ops, opLine{When: v.L.Clock(a.At), Who: a.Who, Text: v.L.auditText(a)})
 	}
 	return ops, nil
 }

@@ -261,6 +261,6 @@ func (s *Server) activateProgramme(w http.ResponseWriter, r *http.Request, v *vi
 	if err != nil {
 		return fmt.Errorf("activating programme %q: %w", p.Code, err)
 	}
-	s.audit(r, v, "activate", p.Name, fmt.Sprintf("%d: %d/%d", p.Version, c.Devices, c.Points))
+	s.audit(r, v, fleet.AuditActivate, p.Name, fmt.Sprintf("%d: %d/%d", p.Version, c.Devices, c.Points))
 	return redirect(w, r, programmePath(p.ID)+"?done=activated")
 }

@@ -129,7 +129,7 @@ func (s *Server) uploadProgramme(w http.ResponseWriter, r *http.Request, v *visi
 		form.Problems = v.L.problems(problems)
 		return again(form)
 	}
-	s.audit(r, v, "programme", p.Name, fmt.Sprint(p.Version))
+	s.audit(r, v, fleet.AuditProgramme, p.Name, fmt.Sprint(p.Version))
 	return redirect(w, r, programmePath(p.ID)+"?done=programme")
 }
 

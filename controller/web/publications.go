@@ -146,7 +146,7 @@ func (s *Server) sealPeriod(w http.ResponseWriter, r *http.Request, v *visit) er
 	if err != nil {
 		return fmt.Errorf("publishing %s to %s: %w", from, to, err)
 	}
-	s.audit(r, v, "publish", fmt.Sprintf("%d-%d", p.Year, p.Number), from+"–"+to)
+	s.audit(r, v, fleet.AuditPublish, fmt.Sprintf("%d-%d", p.Year, p.Number), from+"–"+to)
 	return redirect(w, r, publicationPath(p.ID)+"?done=published")
 }
 
@@ -323,7 +323,7 @@ func (s *Server) amend(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err != nil {
 		return fmt.Errorf("amending publication %d: %w", p.ID, err)
 	}
-	s.audit(r, v, "amend", fmt.Sprintf("%d-%d", a.Year, a.Number), fmt.Sprintf("%d-%d", p.Year, p.Number))
+	s.audit(r, v, fleet.AuditAmend, fmt.Sprintf("%d-%d", a.Year, a.Number), fmt.Sprintf("%d-%d", p.Year, p.Number))
 	return redirect(w, r, publicationPath(p.ID)+"?done=amended")
 }
 

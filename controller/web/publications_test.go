@@ -96,7 +96,7 @@ func auditWords(all []fleet.Audit) string {
 	var words []string
 	for _, a := range all {
 		if a.What == "publish" || a.What == "amend" {
-			words = append(words, a.What)
+			words = append(words, string(a.What))
 		}
 	}
 	return strings.Join(words, " ")

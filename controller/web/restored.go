@@ -101,6 +101,6 @@ func (s *Server) confirmPlans(w http.ResponseWriter, r *http.Request, v *visit) 
 	if err != nil {
 		return fmt.Errorf("confirming plans after a restore: %w", err)
 	}
-	s.audit(r, v, "confirm_plans", fmt.Sprint(n), "")
+	s.audit(r, v, fleet.AuditConfirmPlans, fmt.Sprint(n), "")
 	return redirect(w, r, "/restored?done=confirmed")
 }

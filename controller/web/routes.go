@@ -150,6 +150,7 @@ func (s *Server) wrap(what fleet.Action, h handler) http.Handler {
 			return
 		}
 		if !fleet.May(user.Role, what) {
+			s.auditRefusal(r, v, fleet.Audit{What: fleet.AuditForbidden, Object: r.Method + " " + r.URL.Path, Detail: string(what)})
 			s.fail(w, r, v, &fleet.Error{Code: fleet.Forbidden, Text: v.L.T("error.forbidden"), TextEN: v.L.T("error.forbidden")})
 			return
 		}

@@ -23,6 +23,7 @@ type Server struct {
 	guesses *guesses
 	results *results
 	table   []route // every route there is; immutable after New
+	refused *refusals
 
 	stop context.CancelFunc // ends the event streams
 	done context.Context
@@ -34,7 +35,7 @@ func New(o Options) (*Server, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, guesses: newGuesses(), results: newResults()}
+	s := &Server{o: o, guesses: newGuesses(), results: newResults(), refused: newRefusals()}
 	var err error
 	if s.langs, err = loadLanguages(o.Zone, o.Now()); err != nil {
 		return nil, err
@@ -181,14 +182,4 @@ func localPath(to string) string {
 func redirect(w http.ResponseWriter, r *http.Request, to string) error {
 	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil
-}
-
-// audit keeps who did what. A failure is logged and does not undo the action.
-func (s *Server) audit(r *http.Request, v *visit, what, object, detail string) {
-	err := s.o.Audit.AddAudit(r.Context(), fleet.Audit{
-		At: v.Now, Who: v.User.Login, From: address(r), What: what, Object: object, Detail: detail,
-	})
-	if err != nil {
-		s.o.Logger.Error("writing audit line", "what", what, "object", object, "err", err)
-	}
 }

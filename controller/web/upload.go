@@ -121,7 +121,7 @@ func (s *Server) uploadOne(r *http.Request, v *visit, part *multipart.Part, info
 		}
 		return res
 	}
-	s.audit(r, v, "clip", c.Title, c.SHA256)
+	s.audit(r, v, fleet.AuditClip, c.Title, c.SHA256)
 	res.OK, res.Title, res.Href = true, c.Title, clipPath(c.ID)
 	res.Said = v.L.T("upload.said", v.L.Length(c.Duration()), signed(c.LUFS), signed(c.LUFS+c.GainDB))
 	for _, n := range notes {

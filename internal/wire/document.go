@@ -20,6 +20,7 @@ const (
 	DocReceipt  DocType = "receipt"  // director role: what the controller holds of a journal
 	DocExport   DocType = "export"   // director role: the table of contents of an export
 	DocRevoked  DocType = "revoked"  // director role: a device that must not play any more
+	DocAudit    DocType = "audit"    // director role: how far the controller's audit goes; no device reads it
 )
 
 // Header stands in every signed document; DSSE signs it with the rest.

@@ -1,0 +1,158 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"regexp"
+	"sync/atomic"
+	"time"
+)
+
+// AuditCode says what was done. Every code that is used is in AuditCodes and
+// has its words in the catalogs, under "audit." and the code; tests hold that.
+type AuditCode string
+
+// What accounts do.
+const (
+	AuditLogin        AuditCode = "login"
+	AuditLoginRefused AuditCode = "login_refused" // a login that failed; Who is what was typed
+	AuditLogout       AuditCode = "logout"
+	AuditPassword     AuditCode = "password"         // one's own password
+	AuditForbidden    AuditCode = "forbidden"        // asked for what the role may not do; Object is method and path
+	AuditConsole      AuditCode = "console_password" // a one-time password made on the controller's console
+)
+
+// What is done to content and plans.
+const (
+	AuditClip      AuditCode = "clip"
+	AuditProgramme AuditCode = "programme"
+	AuditActivate  AuditCode = "activate"
+	AuditPublish   AuditCode = "publish"
+	AuditAmend     AuditCode = "amend"
+	AuditExport    AuditCode = "export" // of evidence
+)
+
+// What is done to points and devices.
+const (
+	AuditJoinCode     AuditCode = "join_code"
+	AuditPointSync    AuditCode = "point_sync"
+	AuditPointTime    AuditCode = "point_time"
+	AuditConfirmPlans AuditCode = "confirm_plans"
+	AuditRegistry     AuditCode = "registry" // the registry was imported
+)
+
+// What is done to the audit and to personal data, by people and by the
+// controller itself.
+const (
+	AuditRestore     AuditCode = "restore" // the database was put in place from a backup
+	AuditViewed      AuditCode = "audit_viewed"
+	AuditExported    AuditCode = "audit_exported"
+	AuditPruned      AuditCode = "audit_pruned"    // lines older than the retention were dropped
+	AuditRetention   AuditCode = "audit_retention" // the retention was set otherwise
+	AuditReveal      AuditCode = "reveal"          // somebody saw a whole telephone number; Detail is the reason
+	AuditPhoneErased AuditCode = "phone_erased"    // of somebody who left
+)
+
+// AuditCodes is every code, in the order in which a page offers them.
+var AuditCodes = []AuditCode{
+	AuditLogin, AuditLoginRefused, AuditLogout, AuditPassword, AuditForbidden, AuditConsole,
+	AuditClip, AuditProgramme, AuditActivate, AuditPublish, AuditAmend, AuditExport,
+	AuditJoinCode, AuditPointSync, AuditPointTime, AuditConfirmPlans, AuditRegistry,
+	AuditRestore, AuditViewed, AuditExported, AuditPruned, AuditRetention, AuditReveal, AuditPhoneErased,
+}
+
+// Audit is one line of who did what.
+type Audit struct {
+	ID     int64 // from 1, without gaps; set by the store, like Prev and Hash
+	At     time.Time
+	Who    string // login; a name in brackets is a part of the program
+	Role   Role   // of the account then; empty where nobody was logged in
+	From   string // address; empty for what the controller did by itself
+	What   AuditCode
+	Object string // what it was done to
+	Detail string
+	Before string // how it was: text, or Fields
+	After  string // how it is since
+	Failed bool   // it was refused or did not succeed
+	Prev   string // hash of the line before
+	Hash   string // of this line: see package audit
+}
+
+// AuditSelf is the Who of what the controller does by itself.
+const AuditSelf = "[controller]"
+
+// AuditFilter selects lines of the audit; zero fields select all.
+type AuditFilter struct {
+	From, To time.Time // from included, to not
+	Who      string    // part of it, as are Object and Address
+	What     AuditCode
+	Object   string
+	Address  string
+	Failed   bool  // only what did not succeed
+	Below    int64 // only lines with lower numbers, for the next page
+	Limit    int   // 0 means all
+}
+
+// AuditHead is the controller's signature under the audit: an envelope of
+// audit.Head.
+type AuditHead struct {
+	Number   uint64
+	Line     int64
+	Signed   time.Time
+	Envelope []byte
+}
+
+// Fields returns names and values as a JSON object in their order, the form of
+// Before and After when several things change. A name without value is left
+// out.
+func Fields(pairs ...string) string {
+	b := []byte{'{'}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		name, _ := json.Marshal(pairs[i]) // strings marshal
+		value, _ := json.Marshal(pairs[i+1])
+		b = append(append(append(b, name...), ':'), value...)
+	}
+	return string(append(b, '}'))
+}
+
+// mobile is a mainland mobile number that stands by itself.
+var mobile = regexp.MustCompile(`\b(1[3-9]\d)\d{4}(\d{4})\b`)
+
+// MaskPhones returns text with every mobile number in it as 138****1234.
+func MaskPhones(text string) string { return mobile.ReplaceAllString(text, "$1****$2") }
+
+// PendingLine is a line of the audit that is written in the same transaction as
+// the change that it tells of: both are kept or neither.
+type PendingLine struct {
+	Line    Audit
+	written atomic.Bool
+}
+
+// Written reports whether a change was committed with the line.
+func (p *PendingLine) Written() bool { return p != nil && p.written.Load() }
+
+// MarkWritten is for the store: the line is committed.
+func (p *PendingLine) MarkWritten() { p.written.Store(true) }
+
+type pendingKey struct{}
+
+// WithAudit returns a context in which the first change that the store makes
+// carries a. What changes more than once tells of the first change; nothing
+// tells of a change that was refused.
+func WithAudit(ctx context.Context, a Audit) (context.Context, *PendingLine) {
+	p := &PendingLine{Line: a}
+	return context.WithValue(ctx, pendingKey{}, p), p
+}
+
+// PendingAudit returns the line that ctx carries, nil for none or when it is
+// written.
+func PendingAudit(ctx context.Context) *PendingLine {
+	p, _ := ctx.Value(pendingKey{}).(*PendingLine)
+	if p == nil || p.written.Load() {
+		return nil
+	}
+	return p
+}
