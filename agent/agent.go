@@ -189,7 +189,7 @@ func (a *App) openParts(dirs Dirs) (err error) {
 	o.State, o.Journal, o.Plans, o.Clock, o.Faults = a.state, a.journal, a.plans, a.clock, a.faults
 	o.Clips = func(f *link.Fetcher) link.Clips { return shelf{a, f} }
 	o.Doer, o.Receipts = orders{a}, a
-	o.Revoked, o.Refused = a.revoked, a.refused
+	o.Revoked, o.Refused, o.Gone = a.revoked, a.refused, a.plans.Revoked()
 	o.PlanChanged = a.planChanged
 	o.ReportJitter, o.FetchJitter, o.Heartbeat, o.Logger = a.o.ReportJitter, a.o.FetchJitter, a.o.Heartbeat, a.o.Logger
 	o.Dial, o.HTTP, o.Rand = a.o.Dial, a.o.HTTP, a.o.Rand

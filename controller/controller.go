@@ -29,6 +29,7 @@ import (
 	"gatecast/controller/depot"
 	"gatecast/controller/dossier"
 	"gatecast/controller/fleet"
+	"gatecast/controller/incident"
 	"gatecast/controller/ledger"
 	"gatecast/controller/link"
 	"gatecast/controller/media"
@@ -77,6 +78,9 @@ type Controller struct {
 	notary  *notary.Notary
 	auditor *notary.AuditSigner
 	exports *dossier.Exporter
+
+	incidents *incident.Desk
+
 	pages   *web.Server
 	webL    net.Listener
 	deviceL net.Listener
@@ -165,6 +169,10 @@ func (c *Controller) openPlanning() error {
 
 // openDevices binds what gates connect to.
 func (c *Controller) openDevices() (err error) {
+	c.incidents = incident.New(incident.Options{
+		Store: c.Store, Logger: c.part("incident"),
+		OnKept: func(p fleet.PointID) { c.publish(fleet.Event{Kind: fleet.EventIncident, Point: p}) },
+	})
 	if c.deviceL, err = listen("devices.https_listen", c.o.Config.Devices.HTTPS); err != nil {
 		return err
 	}
@@ -174,7 +182,7 @@ func (c *Controller) openDevices() (err error) {
 	}
 	c.link, err = link.New(link.Options{
 		Broker: c.brokerAddr, TLS: c.Trust.ControllerClientTLS(), Store: c.Store, Trust: c.Trust,
-		OnEvent: c.publish, OnRecords: c.ledger.Poke, OnReturn: c.Planner.Poke, Kick: c.Kick, Logger: c.logger,
+		OnEvent: c.publish, OnRecords: c.ledger.Poke, OnReturn: c.Planner.Poke, Kick: c.Kick, OnBroken: c.broken, Logger: c.logger,
 	})
 	return err
 }
@@ -194,7 +202,7 @@ func (c *Controller) openBroker() error {
 	}
 	c.broker, err = broker.New(broker.Options{
 		Addr: addr, TLS: c.Trust.MQTTServerTLS(), Dir: filepath.Join(c.o.Config.DataDir, "broker"),
-		Authorize: c.authorize, Logger: c.logger,
+		Authorize: c.authorize, OnRefused: c.knocked, Logger: c.logger,
 	})
 	return err
 }
@@ -241,12 +249,13 @@ func (c *Controller) Start() error {
 	if err := c.Planner.Finish(context.Background(), time.Now()); err != nil {
 		c.logger.Error("finishing an earlier planning run", "err", err) // the planner tries again
 	}
+	c.stack.Go("incidents", c.incidents.Run, c.fail)
 	c.stack.Go("ledger", c.ledger.Run, c.fail)
 	c.stack.Go("notary", c.notary.Run, c.fail)
 	c.stack.Go("planner", c.Planner.Run, c.fail)
 	handler := depot.Handler(depot.Options{
 		Store: c.Store, Trust: c.Trust, Clips: c.media, MQTTAddr: c.MQTTAddr(),
-		OnEnrolled: func(wire.DeviceID) { c.Planner.Poke() }, Logger: c.part("depot"),
+		OnEnrolled: func(wire.DeviceID) { c.Planner.Poke() }, OnRefused: c.attempted, Logger: c.part("depot"),
 	})
 	c.serve("device server", c.deviceL, handler, true)
 	c.stack.OnStop("event streams", func(context.Context) error { return c.pages.Close() })

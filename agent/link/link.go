@@ -110,6 +110,8 @@ type Options struct {
 	// Revoked takes the envelope of a revocation that the controller gave; nil
 	// for nobody, and nobody is asked then.
 	Revoked func(envelope []byte) error
+	// Gone says that Revoked took one in an earlier run.
+	Gone bool
 	// Refused is told what came, by its kind of message or "clip", and why it was
 	// refused, where no honest network, broker or controller does that; nil for
 	// nobody. It must not block.
@@ -194,6 +196,9 @@ type Link struct {
 	results   chan wire.Result    // of commands, to publish
 	dropped   atomic.Int64        // messages that found a full inbox
 	connected atomic.Bool
+	// gone says that this device knows that it is revoked: it calls ever more
+	// rarely, because nobody believes it and its knocking is news at the office.
+	gone atomic.Bool
 }
 
 // New returns a Link that does nothing until Run. It reads link.json.
@@ -209,6 +214,7 @@ func New(o Options) (*Link, error) {
 		nudged: make(chan struct{}, 1), doubts: make(chan struct{}, 1), offers: make(chan wire.PlanOffer, 1),
 		orders: make(chan order, 4), results: make(chan wire.Result, 16),
 	}
+	l.gone.Store(o.Gone)
 	l.clips = o.Clips(l.fetcher)
 	l.dial = o.Dial
 	if l.dial == nil {
@@ -256,6 +262,9 @@ func (l *Link) keepSession(ctx context.Context) {
 		l.o.Faults.Set(condition.LinkDown, l.o.Broker)
 		if time.Since(began) >= lasting {
 			pause.reset()
+		}
+		if l.gone.Load() {
+			pause.most = time.Hour
 		}
 		wait := pause.next()
 		if pause.attempt >= 2 {

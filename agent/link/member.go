@@ -46,6 +46,7 @@ func (l *Link) keepMembership(ctx context.Context) {
 			err := l.o.Revoked(doc)
 			l.Nudge()
 			if err == nil {
+				l.gone.Store(true)
 				return // for good
 			}
 			l.log.Error("revocation not taken", "err", err)

@@ -48,7 +48,10 @@ type Options struct {
 	Authorize      func(cert *x509.Certificate) (Identity, bool)
 	Dir            string // a folder of the broker's own; its content is disposable
 	MaxConnections int    // 0 means DefaultMaxConnections
-	Logger         *slog.Logger
+	// OnRefused is told of attempts that no honest device makes; it is called
+	// concurrently and must not block. nil means nobody.
+	OnRefused func(Refusal)
+	Logger    *slog.Logger
 }
 
 // DefaultMaxConnections leaves room for 10,000 devices that reconnect while
@@ -146,8 +149,8 @@ func (b *Broker) Start() error {
 	if err != nil {
 		return fmt.Errorf("starting broker: %w", err)
 	}
-	log := &engineLog{logger: b.logger}
-	s.SetLoggerV2(log, false, false, false)
+	log := &engineLog{logger: b.logger, refused: b.refuse}
+	s.SetLoggerV2(log, true, false, false)
 	s.Start()
 	if !s.ReadyForConnections(startLimit) {
 		s.Shutdown()

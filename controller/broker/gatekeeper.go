@@ -40,6 +40,7 @@ func (g *gatekeeper) Check(c server.ClientAuthentication) bool {
 	id, ok := g.b.o.Authorize(cert)
 	if !ok {
 		g.b.logger.Info("connection refused", "client_id", name, "subject", cert.Subject.CommonName, "from", c.RemoteAddress())
+		g.b.refuse(Refusal{Why: NoDevice, From: fmt.Sprint(c.RemoteAddress()), Detail: fmt.Sprintf("client id %q", name), Cert: cert})
 		return false
 	}
 	// A deadline makes a device renew: a connection may be older than the
@@ -54,6 +55,7 @@ func (g *gatekeeper) Check(c server.ClientAuthentication) bool {
 		// The engine closes the older of two connections with one client id,
 		// so nobody may use the id of another.
 		g.b.logger.Warn("connection refused: client id of another", "client_id", name, "device", id.Device, "from", c.RemoteAddress())
+		g.b.refuse(Refusal{Why: OtherName, Device: id.Device, From: fmt.Sprint(c.RemoteAddress()), Detail: fmt.Sprintf("client id %q", name), Cert: cert})
 		return false
 	default:
 		user.Username, user.Permissions = string(id.Device), devicePermissions(id)

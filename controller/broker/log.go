@@ -3,6 +3,7 @@ package broker
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -11,7 +12,8 @@ import (
 // engineLog passes what the engine says to the controller's log. Its words
 // are operands: they are not constant and may carry what a client sent.
 type engineLog struct {
-	logger *slog.Logger
+	logger  *slog.Logger
+	refused func(Refusal) // told of refusals that only the engine notices
 
 	mu   sync.Mutex
 	last string // of Fatalf and Errorf
@@ -49,7 +51,11 @@ func (l *engineLog) Warnf(format string, v ...any) {
 
 // Errorf logs at info for the same reason: garbage on the port is one.
 func (l *engineLog) Errorf(format string, v ...any) {
-	l.logger.Info("engine", "text", l.keep(format, v))
+	text := l.keep(format, v)
+	l.logger.Info("engine", "text", text)
+	if r, ok := refusalIn(text); ok {
+		l.refused(r)
+	}
 }
 
 // Fatalf logs an error; Start reports it.
@@ -57,8 +63,16 @@ func (l *engineLog) Fatalf(format string, v ...any) {
 	l.logger.Error("engine", "text", l.keep(format, v))
 }
 
-// Debugf is silent; the engine formats nothing for it.
-func (l *engineLog) Debugf(string, ...any) {}
+// Debugf is silent, and the engine calls it a few times a connection. One
+// thing it says is of interest: somebody who speaks no TLS.
+func (l *engineLog) Debugf(format string, v ...any) {
+	if !strings.Contains(format, "TLS handshake error") {
+		return
+	}
+	if r, ok := refusalIn(fmt.Sprintf(format, v...)); ok {
+		l.refused(r)
+	}
+}
 
 // Tracef is silent; it would log messages.
 func (l *engineLog) Tracef(string, ...any) {}

@@ -55,6 +55,7 @@ type Options struct {
 	Clips      Clips
 	MQTTAddr   string                // host:port of the broker; an empty host means the one enrolled at
 	OnEnrolled func(d wire.DeviceID) // called after an enrolment was committed; may be nil
+	OnRefused  func(fleet.Incident)  // told of attempts that no honest device makes; must not block; may be nil
 	Logger     *slog.Logger          // nil discards
 	Now        func() time.Time      // nil means time.Now
 
@@ -93,6 +94,9 @@ func Handler(o Options) http.Handler {
 	}
 	if o.OnEnrolled == nil {
 		o.OnEnrolled = func(wire.DeviceID) {}
+	}
+	if o.OnRefused == nil {
+		o.OnRefused = func(fleet.Incident) {}
 	}
 	p := &port{o: o, logger: o.Logger, transfers: newTurnstile(o.Transfers, perDevice), tries: newLimiter(o.Tries)}
 	mux := http.NewServeMux()
@@ -163,6 +167,9 @@ func (p *port) known(w http.ResponseWriter, r *http.Request, mayBeExpired bool) 
 		p.logger.Error("reading device", "device", id, "err", err)
 		busy(w)
 	case d.State != fleet.DeviceActive || string(d.SPKI) != string(cert.RawSubjectPublicKeyInfo):
+		if d.State == fleet.DeviceRevoked {
+			p.o.OnRefused(fleet.Incident{Kind: fleet.IncidentRevoked, Device: id, From: address(r), Detail: r.URL.Path})
+		}
 		refuse(w, http.StatusForbidden, notActive)
 	default:
 		return d, true

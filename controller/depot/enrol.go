@@ -25,6 +25,7 @@ func (p *port) enrol(w http.ResponseWriter, r *http.Request) {
 	wait, ok := p.tries.take(from, p.o.Now())
 	if !ok {
 		p.logger.Warn("too many enrolment tries", "from", from)
+		p.o.OnRefused(fleet.Incident{Kind: fleet.IncidentCodeGuess, From: from, Detail: "too many wrong join codes"})
 		later(w, wait, tooMany)
 		return
 	}
@@ -69,6 +70,16 @@ func (p *port) refuseEnrolment(w http.ResponseWriter, from string, id wire.Devic
 		return
 	}
 	p.logger.Info("enrolment refused", "device", id, "from", from, "reason", r.Code)
+	switch fleet.CodeOf(err) {
+	case fleet.NotFound:
+		if p.tries.spent(from) >= guesses {
+			p.o.OnRefused(fleet.Incident{Kind: fleet.IncidentCodeGuess, From: from, Detail: "join codes that nobody issued"})
+		}
+	case fleet.Conflict:
+		p.o.OnRefused(fleet.Incident{Kind: fleet.IncidentCodeReused, From: from, Detail: "by device " + string(id)})
+	case fleet.Forbidden:
+		p.o.OnRefused(fleet.Incident{Kind: fleet.IncidentRevoked, Device: id, From: from, Detail: "enrolment with the old key"})
+	}
 	refuse(w, http.StatusForbidden, r)
 }
 

@@ -60,6 +60,7 @@ func (p *port) doc(w http.ResponseWriter, r *http.Request) {
 	// A document of another device is as good as absent: nobody learns by
 	// asking what exists.
 	if h, err := seal.Peek[wire.Header](doc); err != nil || !mayRead(h, d.ID) {
+		p.o.OnRefused(fleet.Incident{Kind: fleet.IncidentOtherDoc, Device: d.ID, From: address(r), Detail: string(h.Type) + " of " + string(h.Device)})
 		http.NotFound(w, r)
 		return
 	}

@@ -98,6 +98,16 @@ func (l *limiter) take(from string, now time.Time) (time.Duration, bool) {
 	return 0, true
 }
 
+// guesses is how many wrong join codes in a row are more than a person's slips.
+const guesses = 5
+
+// spent returns how many tries from has used up of late.
+func (l *limiter) spent(from string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.used[from].spent
+}
+
 // giveBack returns a token of a try that was none.
 func (l *limiter) giveBack(from string) {
 	l.mu.Lock()

@@ -138,4 +138,6 @@ const (
 	EventPlan    EventKind = "plan"    // a programme was activated
 	EventClip    EventKind = "clip"
 	EventBroken  EventKind = "broken" // a journal does not hold together
+
+	EventIncident EventKind = "incident" // somebody tried what is not allowed
 )

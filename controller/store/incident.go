@@ -42,10 +42,14 @@ func addIncidentTx(t *tx, in fleet.Incident, now time.Time) error {
 	if in.First.IsZero() || in.First.After(in.Last) {
 		in.First = in.Last
 	}
+	span := time.Hour
+	if in.Kind == fleet.IncidentRevoked {
+		span = 24 * time.Hour // one that was left on the wall knocks every hour
+	}
 	_, err := t.exec(`INSERT INTO incidents (kind, point_id, device, address, detail, hour_us, first_us, last_us, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (kind, point_id, device, address, hour_us) WHERE seen_us = 0 DO UPDATE SET
   detail = excluded.detail, first_us = min(first_us, excluded.first_us), last_us = max(last_us, excluded.last_us), count = min(count + excluded.count, ?)`,
-		string(in.Kind), int64(in.Point), string(in.Device), oneLine(in.From), oneLine(in.Detail), wire.US(now.Truncate(time.Hour)),
+		string(in.Kind), int64(in.Point), string(in.Device), oneLine(in.From), oneLine(in.Detail), wire.US(now.Truncate(span)),
 		wire.US(in.First), wire.US(in.Last), min(max(in.Count, 1), maxIncidentCount), maxIncidentCount)
 	return err
 }

@@ -9,7 +9,7 @@ CREATE TABLE incidents (
   device   TEXT NOT NULL,                        -- the device's name, '' where none is known
   address  TEXT NOT NULL,                        -- network address, '' for what a device reported
   detail   TEXT NOT NULL,                        -- operator's text of the last attempt
-  hour_us  INTEGER NOT NULL,                     -- beginning of the hour in which it became known
+  hour_us  INTEGER NOT NULL,                     -- beginning of the hour in which it became known; of the day for a revoked device
   first_us INTEGER NOT NULL,
   last_us  INTEGER NOT NULL,
   count    INTEGER NOT NULL,                     -- attempts
