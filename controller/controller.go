@@ -14,12 +14,10 @@ package controller
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"path/filepath"
 	"time"
 
@@ -27,6 +25,7 @@ import (
 	"gatecast/controller/broker"
 	"gatecast/controller/config"
 	"gatecast/controller/depot"
+	"gatecast/controller/doorway"
 	"gatecast/controller/dossier"
 	"gatecast/controller/fleet"
 	"gatecast/controller/incident"
@@ -83,7 +82,10 @@ type Controller struct {
 
 	pages   *web.Server
 	webL    net.Listener
+	plainL  net.Listener // redirects to webL; nil without one
 	deviceL net.Listener
+
+	certificate *doorway.Certificate // of the operator's own; nil where our CA issues it
 }
 
 // New opens everything and binds every port; nothing is served before Start.
@@ -213,6 +215,9 @@ func (c *Controller) openPages() (err error) {
 		return err
 	}
 	c.stack.OnStop("web port", closer(c.webL))
+	if err := c.openEdge(); err != nil {
+		return err
+	}
 	if c.logins, err = auth.New(auth.Options{Accounts: c.Store, Sessions: c.Store, Idle: c.o.Config.Web.Idle}); err != nil {
 		return err
 	}
@@ -228,7 +233,8 @@ func (c *Controller) openPages() (err error) {
 		Planner: officePlanner{c}, JoinCodes: c.Store, Trust: officeTrust{c}, Audit: c.Store, Evidence: officeEvidence{c}, Logins: c.logins,
 		Publications: c.Store, Losses: c.Store, Recovery: officeRecovery{c},
 		Events: c.hub, Trouble: c.Store.Trouble, Logger: c.part("web"), Zone: zone, Name: c.o.Config.Name, Version: c.o.Version, Demo: c.o.Demo,
-		Calendar: c.calendar,
+		Calendar:       c.calendar,
+		AdminAddresses: c.o.Config.Web.Admins(), TrustedProxies: c.o.Config.Web.Proxies(), Insist: c.certificate != nil, Certificates: c.certificates(),
 	})
 	return err
 }
@@ -257,9 +263,9 @@ func (c *Controller) Start() error {
 		Store: c.Store, Trust: c.Trust, Clips: c.media, MQTTAddr: c.MQTTAddr(),
 		OnEnrolled: func(wire.DeviceID) { c.Planner.Poke() }, OnRefused: c.attempted, Logger: c.part("depot"),
 	})
-	c.serve("device server", c.deviceL, handler, true)
+	c.serve("device server", doorway.Listen(c.deviceL, deviceLimits), handler, c.Trust.ServerTLS())
 	c.stack.OnStop("event streams", func(context.Context) error { return c.pages.Close() })
-	c.serve("web server", c.webL, c.pages, !c.o.Config.Web.Plain)
+	c.servePages()
 	c.logger.Info("controller started", "web", c.WebURL(), "devices", c.DeviceURL(), "mqtt", c.MQTTAddr())
 	return nil
 }
@@ -311,37 +317,4 @@ func closer(l net.Listener) func(context.Context) error {
 		}
 		return nil
 	}
-}
-
-// serve runs an HTTP server on l that Stop drains.
-func (c *Controller) serve(name string, l net.Listener, h http.Handler, secure bool) {
-	s := &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog: slog.NewLogLogger(c.part(name).Handler(), slog.LevelDebug), // strangers' broken handshakes
-	}
-	c.stack.OnStop(name, func(ctx context.Context) error {
-		if err := s.Shutdown(ctx); err != nil {
-			return errors.Join(err, s.Close())
-		}
-		return nil
-	})
-	go func() { // ends when the step above shuts s down
-		var err error
-		switch {
-		case !secure:
-			err = s.Serve(l)
-		case name == "device server":
-			s.TLSConfig = c.Trust.ServerTLS()
-			err = s.ServeTLS(l, "", "")
-		case c.o.Config.Web.CertFile != "":
-			s.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-			err = s.ServeTLS(l, c.o.Config.Web.CertFile, c.o.Config.Web.KeyFile)
-		default:
-			s.TLSConfig = c.Trust.PagesTLS()
-			err = s.ServeTLS(l, "", "")
-		}
-		if !errors.Is(err, http.ErrServerClosed) {
-			c.fail(name, err)
-		}
-	}()
 }

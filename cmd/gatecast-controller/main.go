@@ -48,6 +48,7 @@ const usageText = `用法 · usage: gatecast-controller [SUBCOMMAND] [--config F
   export --from DAY --to DAY [--point CODE] FILE.zip|DIR
                           导出证据包，可离线核验 · export the evidence of a period
   audit verify            核对审计有没有被改动，可在运行中做 · check the audit; also while running
+  fingerprint             打印网页证书的指纹，供核对 · print the fingerprints of the pages' certificate
   version                 版本 · version
 
 password、registry import 和 restore 须先停服务 · need the server stopped: systemctl stop gatecast-controller
@@ -136,6 +137,8 @@ func (p *program) command(words []string) (func(context.Context) error, bool) {
 		return func(ctx context.Context) error { return p.exportTo(ctx, word(1), p.period) }, true
 	case len(words) == 2 && words[0] == "audit" && words[1] == "verify":
 		return p.auditVerify, true
+	case len(words) == 1 && words[0] == "fingerprint":
+		return p.fingerprint, true
 	case len(words) == 2 && words[0] == "backup":
 		return func(ctx context.Context) error { return p.backup(ctx, word(1)) }, true
 	case len(words) == 2 && words[0] == "restore":

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"time"
 
 	"gatecast/internal/configfile"
@@ -30,11 +29,15 @@ type Config struct {
 
 // Web configures the pages.
 type Web struct {
-	Listen   string        `yaml:"listen" doc:"Address of the pages."`
+	Listen   string        `yaml:"listen" doc:"Address of the pages and of the API."`
 	Plain    bool          `yaml:"plain_http" doc:"Serve without TLS. Only for a loopback address or behind a proxy that adds TLS."`
-	CertFile string        `yaml:"cert_file" doc:"Certificate chain (PEM). Empty: one by the controller's own CA."`
+	Redirect string        `yaml:"redirect_listen" doc:"Address that sends plain HTTP on to the pages, such as :80. Empty: none."`
+	CertFile string        `yaml:"cert_file" doc:"Certificate chain (PEM). Empty: one by the controller's own CA. A new file is taken without a restart;\nbrowsers are told to insist on TLS (HSTS) only with a certificate of your own."`
 	KeyFile  string        `yaml:"key_file" doc:"Private key (PEM) of cert_file."`
 	Idle     time.Duration `yaml:"idle_logout" doc:"A login ends after this long without a click, 1m to 12h."`
+	// AdminAddresses and TrustedProxies are networks: doorway.ParsePrefixes.
+	AdminAddresses []string `yaml:"admin_addresses" doc:"Networks from which accounts, settings and the audit may be opened, such as 192.168.1.0/24.\nEmpty: from everywhere. The controller's own machine always may, unless plain_http is on."`
+	TrustedProxies []string `yaml:"trusted_proxies" doc:"Proxies in front of the pages, whose X-Forwarded-For is believed."`
 }
 
 // Devices configures the device side.
@@ -71,7 +74,7 @@ func Defaults() Config {
 		Name:    "示例街道",
 		Hosts:   []string{},
 		Tables:  []string{},
-		Web:     Web{Listen: ":8443", Idle: 30 * time.Minute},
+		Web:     Web{Listen: ":8443", Idle: 30 * time.Minute, AdminAddresses: []string{}, TrustedProxies: []string{}},
 		Devices: Devices{HTTPS: ":8444", MQTT: ":8883", StaleAfter: 14 * 24 * time.Hour},
 		Sound: Sound{
 			Zone: "Asia/Shanghai", Hours: []string{"06:00-22:00"}, MaxGainDB: 24,
@@ -116,17 +119,7 @@ func (c Config) Validate(file string) error {
 	if s := c.Devices.StaleAfter; s != 0 && (s < 24*time.Hour || s > 9600*time.Hour || s%time.Second != 0) {
 		fail("devices.stale_after", "%s is neither 0s nor within 24h to 9600h", s)
 	}
-	if (c.Web.CertFile == "") != (c.Web.KeyFile == "") {
-		fail("web.cert_file", "cert_file and key_file go together")
-	}
-	for key, path := range map[string]string{"web.cert_file": c.Web.CertFile, "web.key_file": c.Web.KeyFile} {
-		if path == "" {
-			continue
-		}
-		if _, err := os.Stat(path); err != nil {
-			fail(key, "%q cannot be read", path)
-		}
-	}
+	c.Web.check(fail)
 	if _, err := c.Calendar(); err != nil {
 		fail("holiday_tables", "%v", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/netip"
 	"net/url"
 	"time"
 
@@ -139,6 +140,15 @@ type Trust interface {
 	JoinLine(code string) string // names the controller and the hash of its trust root
 }
 
+// Certificates is what can be compared and installed of this server's TLS.
+type Certificates interface {
+	// Fingerprints returns the SHA-256 of the certificate that browsers see and
+	// of the controller's own CA, empty where that did not issue it.
+	Fingerprints() (page, ca string)
+	// CA returns the certificate of the controller's own CA in DER.
+	CA() []byte
+}
+
 // Audit keeps who did what.
 type Audit interface {
 	AddAudit(ctx context.Context, a fleet.Audit) error
@@ -201,6 +211,11 @@ type Options struct {
 	// Trouble returns why nothing can be stored at present, nil when it can; a
 	// *fleet.Error has the words for it. nil means that it always can.
 	Trouble func() error
+
+	AdminAddresses []netip.Prefix // from where accounts, settings and audit may be opened; none means from everywhere
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	Insist         bool           // on TLS: the certificate is one that every browser knows
+	Certificates   Certificates   // nil means that there is no TLS here
 
 	Name      string           // of the office, where the registry has no subdistrict yet
 	PublicURL string           // how phones reach the pages, e.g. https://gatecast.example.org; empty means as the office did

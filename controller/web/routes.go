@@ -73,6 +73,8 @@ func (s *Server) routes() http.Handler {
 	s.may(mux, fleet.ActEnrol, "POST /enrol", s.issueCode)
 	s.page(mux, fleet.ActEnrol, "/enrol/{code}", "enrolcode", s.enrolCode)
 
+	s.edgeRoutes(mux)
+
 	s.handle(mux, fleet.ActAccount, "/", s.wrap(fleet.ActAccount, func(http.ResponseWriter, *http.Request, *visit) error {
 		return errNoPage
 	}))
@@ -152,6 +154,10 @@ func (s *Server) wrap(what fleet.Action, h handler) http.Handler {
 		if !fleet.May(user.Role, what) {
 			s.auditRefusal(r, v, fleet.Audit{What: fleet.AuditForbidden, Object: r.Method + " " + r.URL.Path, Detail: string(what)})
 			s.fail(w, r, v, &fleet.Error{Code: fleet.Forbidden, Text: v.L.T("error.forbidden"), TextEN: v.L.T("error.forbidden")})
+			return
+		}
+		if !s.openFrom(r, what) {
+			s.fail(w, r, v, elsewhere(r))
 			return
 		}
 		if err := h(w, r, v); err != nil {

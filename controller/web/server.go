@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gatecast/controller/auth"
+	"gatecast/controller/doorway"
 	"gatecast/controller/fleet"
 )
 
@@ -47,7 +48,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s.done, s.stop = context.WithCancel(context.Background())
-	s.handler = guard(http.NewCrossOriginProtection().Handler(s.routes()))
+	s.handler = doorway.Visitors(o.TrustedProxies, s.guard(http.NewCrossOriginProtection().Handler(s.routes())))
 	return s, nil
 }
 
@@ -62,21 +63,43 @@ func (s *Server) Close() error {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 // policy allows nothing but our own files; data: is for the icons in the
-// stylesheet. There is no inline script or style anywhere.
-const policy = "default-src 'self'; img-src 'self' data:; media-src 'self'; object-src 'none'; " +
-	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+// stylesheet and QR codes. There is no inline script or style anywhere.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; " +
+	"connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-// guard sets the headers that every answer carries.
-func guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// features that no page uses: a script that got in all the same could not
+// listen, look or locate.
+const features = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), bluetooth=(), display-capture=()"
+
+// insist tells browsers to use nothing but TLS here for half a year. It is sent
+// with a certificate that the office was given only: with the controller's own
+// CA a browser that has not been told of it could not be let in any more.
+const insist = "max-age=15552000"
+
+// How long a request and its answer may take on the way where a handler does
+// not say otherwise.
+const (
+	requestTime = 30 * time.Second
+	answerTime  = 5 * time.Minute
+)
+
+// guard sets the headers that every answer carries, and the deadlines.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return doorway.Patience(requestTime, answerTime, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
+		h.Set("Permissions-Policy", features)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store") // what may be kept says so itself
+		if s.o.Insist && r.TLS != nil {
+			h.Set("Strict-Transport-Security", insist)
+		}
 		next.ServeHTTP(w, r)
-	})
+	}))
 }
 
 // visit is one request by somebody in a language.
@@ -87,17 +110,25 @@ type visit struct {
 	Now   time.Time
 }
 
-const sessionCookie = "gatecast_session"
+// The cookie of a session. Over TLS it has the name that browsers take only
+// from a secure page of this very host, so that neither a neighbour under the
+// same domain nor anybody on the wire can plant one.
+const (
+	sessionCookie = "gatecast_session"
+	secureCookie  = "__Host-gatecast_session"
+)
 
-// secure reports whether the request came over TLS, here or at a proxy on
-// this machine that says so.
-func secure(r *http.Request) bool {
-	if r.TLS != nil {
-		return true
+// sessionName is the name of the cookie that a visitor's browser holds.
+func sessionName(r *http.Request) string {
+	if secure(r) {
+		return secureCookie
 	}
-	ip := net.ParseIP(address(r))
-	return ip != nil && ip.IsLoopback() && r.Header.Get("X-Forwarded-Proto") == "https"
+	return sessionCookie
 }
+
+// secure reports whether the request came over TLS, here or at a proxy that
+// says so.
+func secure(r *http.Request) bool { return doorway.Secure(r) }
 
 func address(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
@@ -109,7 +140,7 @@ func address(r *http.Request) string {
 
 func setSession(w http.ResponseWriter, r *http.Request, token string) {
 	c := &http.Cookie{
-		Name: sessionCookie, Value: token, Path: "/", HttpOnly: true, Secure: secure(r),
+		Name: sessionName(r), Value: token, Path: "/", HttpOnly: true, Secure: secure(r),
 		SameSite: http.SameSiteLaxMode, MaxAge: int(auth.Longest / time.Second),
 	}
 	if token == "" {
@@ -119,7 +150,7 @@ func setSession(w http.ResponseWriter, r *http.Request, token string) {
 }
 
 func sessionToken(r *http.Request) string {
-	c, err := r.Cookie(sessionCookie)
+	c, err := r.Cookie(sessionName(r))
 	if err != nil {
 		return ""
 	}
