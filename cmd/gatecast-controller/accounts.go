@@ -10,6 +10,7 @@ import (
 	"gatecast/controller/auth"
 	"gatecast/controller/fleet"
 	"gatecast/controller/store"
+	"gatecast/controller/vault"
 	"gatecast/internal/durable"
 )
 
@@ -21,6 +22,9 @@ func (p *program) open(ctx context.Context) (*store.Store, error) {
 	}
 	return store.Open(ctx, filepath.Join(p.cfg.DataDir, "gatecast.db"), store.Options{Logger: slog.New(slog.DiscardHandler)})
 }
+
+// keyFile is the key of sealed fields, for a copy of the database elsewhere.
+func (p *program) keyFile() string { return filepath.Join(p.cfg.DataDir, "trust", vault.KeyFile) }
 
 // password gives an account a one-time password, and makes it an
 // administrator's account if it is the first there is.

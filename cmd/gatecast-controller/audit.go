@@ -31,7 +31,7 @@ func (p *program) auditVerify(ctx context.Context) (err error) {
 		return err
 	}
 	quiet := slog.New(slog.DiscardHandler)
-	s, err := store.Open(ctx, copied, store.Options{Logger: quiet})
+	s, err := store.Open(ctx, copied, store.Options{Logger: quiet, KeyFile: p.keyFile()})
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func (p *program) exportTo(ctx context.Context, path string, q dossier.Query) (e
 		return err
 	}
 	quiet := slog.New(slog.DiscardHandler)
-	s, err := store.Open(ctx, copied, store.Options{Logger: quiet})
+	s, err := store.Open(ctx, copied, store.Options{Logger: quiet, KeyFile: p.keyFile()})
 	if err != nil {
 		return err
 	}

@@ -106,7 +106,7 @@ func parseRegistry(data []byte, now time.Time) (fleet.Registry, error) {
 	}
 	for _, p := range f.Points {
 		r.Points = append(r.Points, fleet.PointEntry{Unit: p.Unit, Compound: p.Compound, Point: fleet.Point{
-			Code: p.Code, Name: p.Name, Kind: fleet.PointKind(p.Kind), Tags: p.Tags, DutyName: p.Duty, DutyPhone: p.Phone,
+			Code: p.Code, Name: p.Name, Kind: fleet.PointKind(p.Kind), Tags: p.Tags, DutyName: p.Duty, DutyPhone: fleet.Phone(p.Phone),
 		}})
 	}
 	for _, g := range f.Groups {
@@ -115,7 +115,7 @@ func parseRegistry(data []byte, now time.Time) (fleet.Registry, error) {
 		}})
 	}
 	for _, l := range f.Liaisons {
-		r.Liaisons = append(r.Liaisons, fleet.LiaisonEntry{Unit: l.Unit, Liaison: fleet.Liaison{Name: l.Name, Post: l.Post, Phone: l.Phone, From: now}})
+		r.Liaisons = append(r.Liaisons, fleet.LiaisonEntry{Unit: l.Unit, Liaison: fleet.Liaison{Name: l.Name, Post: l.Post, Phone: fleet.Phone(l.Phone), From: now}})
 	}
 	return r, nil
 }

@@ -5,7 +5,10 @@
 // every other entry with its size and SHA-256; gatecast.db is a compact copy
 // of the database as of one instant, trust/ and media/ are the folders. It
 // holds the signing keys and is readable by its owner only; it is not
-// encrypted.
+// encrypted. The key of sealed fields (package vault) is not in it, so that
+// telephone numbers cannot be read from a backup alone: keep a copy of
+// trust/vault.key where the backups are not, and put it into the trust folder
+// before restoring on another machine.
 //
 // Make may run while the controller does. Restore wants it stopped, checks
 // everything before it changes anything, and keeps what it replaces in a folder
@@ -31,6 +34,7 @@ import (
 
 	"gatecast/controller/fleet"
 	"gatecast/controller/store"
+	"gatecast/controller/vault"
 	"gatecast/internal/durable"
 	"gatecast/internal/wire"
 )
@@ -125,7 +129,7 @@ func Make(ctx context.Context, dir, file, program string, now time.Time) (Summar
 func list(dir, folder string, sources map[string]string) error {
 	root := filepath.Join(dir, folder)
 	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() || strings.HasSuffix(p, ".tmp") || strings.HasSuffix(p, ".part") {
+		if err != nil || !d.Type().IsRegular() || d.Name() == vault.KeyFile || strings.HasSuffix(p, ".tmp") || strings.HasSuffix(p, ".part") {
 			return err
 		}
 		rel, err := filepath.Rel(dir, p)

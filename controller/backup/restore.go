@@ -18,6 +18,7 @@ import (
 
 	"gatecast/controller/fleet"
 	"gatecast/controller/store"
+	"gatecast/controller/vault"
 	"gatecast/internal/durable"
 	"gatecast/internal/wire"
 )
@@ -60,10 +61,13 @@ func Restore(ctx context.Context, file, dir, by string, now time.Time) (r Restor
 	for _, e := range h.Files {
 		r.Bytes += e.Size
 	}
-	if r.Devices, err = prepare(ctx, filepath.Join(staged, dbName), fleet.Restore{At: now, Backup: r.Made, File: filepath.Base(file), By: by}); err != nil {
+	s := swap{dir: dir, staged: staged, aside: filepath.Join(dir, "replaced-"+stamp)}
+	if err := s.decide(); err != nil {
+		return r, fmt.Errorf("putting backup %q in place: %w", file, err)
+	}
+	if r.Devices, err = prepare(ctx, filepath.Join(staged, dbName), s.keyFile(), fleet.Restore{At: now, Backup: r.Made, File: filepath.Base(file), By: by}); err != nil {
 		return r, err
 	}
-	s := swap{dir: dir, staged: staged, aside: filepath.Join(dir, "replaced-"+stamp)}
 	if err := s.run(); err != nil {
 		return r, fmt.Errorf("putting backup %q in place: %w", file, err)
 	}
@@ -151,8 +155,8 @@ func extract(r io.Reader, e entry, path string) (err error) {
 // prepare checks the database, brings it to this program's form and marks it
 // as restored; on return it is one file. It returns how many devices are
 // awaited.
-func prepare(ctx context.Context, db string, r fleet.Restore) (int, error) {
-	s, err := store.Open(ctx, db, store.Options{Logger: slog.New(slog.DiscardHandler)})
+func prepare(ctx context.Context, db, keyFile string, r fleet.Restore) (int, error) {
+	s, err := store.Open(ctx, db, store.Options{Logger: slog.New(slog.DiscardHandler), KeyFile: keyFile})
 	if err != nil {
 		return 0, err
 	}
@@ -216,23 +220,43 @@ func (s *swap) makeAside() error {
 	return durable.MkdirAll(s.aside, 0o700)
 }
 
-// keys replaces the trust folder unless the one there is of the same office.
-func (s *swap) keys() error {
-	old, fresh := filepath.Join(s.dir, "trust"), filepath.Join(s.staged, "trust")
-	root, err := os.ReadFile(filepath.Join(fresh, "root.json"))
+// decide finds out whether the trust folder is to be replaced: unless the one
+// there is of the same office.
+func (s *swap) decide() error {
+	root, err := os.ReadFile(filepath.Join(s.staged, "trust", "root.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // made before the first start
 	}
 	if err != nil {
 		return err
 	}
-	have, err := os.ReadFile(filepath.Join(old, "root.json"))
-	switch {
-	case err == nil && bytes.Equal(have, root):
-		return nil
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
+	have, err := os.ReadFile(filepath.Join(s.dir, "trust", "root.json"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	s.newKeys = err != nil || !bytes.Equal(have, root)
+	// A key of sealed fields that somebody put there for this backup.
+	key := filepath.Join(s.dir, "trust", vault.KeyFile)
+	if _, there := os.Lstat(key); s.newKeys && err != nil && there == nil {
+		return copyFile(key, filepath.Join(s.staged, "trust", vault.KeyFile))
+	}
+	return nil
+}
+
+// keyFile is the key that the database will be opened with once it is in place.
+func (s *swap) keyFile() string {
+	if s.newKeys {
+		return filepath.Join(s.staged, "trust", vault.KeyFile)
+	}
+	return filepath.Join(s.dir, "trust", vault.KeyFile)
+}
+
+// keys replaces the trust folder where that was decided.
+func (s *swap) keys() error {
+	if !s.newKeys {
+		return nil
+	}
+	old, fresh := filepath.Join(s.dir, "trust"), filepath.Join(s.staged, "trust")
 	if _, err := os.Lstat(old); err == nil {
 		if err := s.makeAside(); err != nil {
 			return err
@@ -241,7 +265,6 @@ func (s *swap) keys() error {
 			return err
 		}
 	}
-	s.newKeys = true
 	if err := os.Rename(fresh, old); err != nil {
 		return err
 	}

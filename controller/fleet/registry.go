@@ -87,7 +87,7 @@ type Point struct {
 	Compound   CompoundID // 0 for village points
 	Tags       []string
 	DutyName   string
-	DutyPhone  string    // shown masked
+	DutyPhone  Phone
 	ActiveFrom time.Time // nothing is owed before; zero means not installed yet
 	NeedSync   bool      // nothing sounds below wire.T2; false: wire.T1 suffices
 }
@@ -110,7 +110,7 @@ type Liaison struct {
 	Unit     UnitID
 	Name     string
 	Post     string
-	Phone    string    // shown masked
+	Phone    Phone
 	From, To time.Time // To zero means current
 }
 

@@ -17,7 +17,7 @@ type place struct {
 	name, short string
 	head        string
 	liaison     string
-	phone       string
+	phone       fleet.Phone
 	property    string
 	grids       int
 	compounds   []string   // communities only

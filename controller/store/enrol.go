@@ -98,7 +98,7 @@ func (s *Store) enrolTx(t *tx, codeHash string, d fleet.Device, now time.Time) (
 	if err != nil {
 		return p, err
 	}
-	if p, err = scanPoint(t.row(`SELECT `+pointColumns+` FROM points p WHERE id = ?`, c.Point)); err != nil {
+	if p, err = s.scanPoint(t.row(`SELECT `+pointColumns+` FROM points p WHERE id = ?`, c.Point)); err != nil {
 		return p, err
 	}
 	known, err := s.device(d.ID)

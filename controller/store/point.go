@@ -12,13 +12,13 @@ import (
 
 const pointColumns = `p.id, p.code, p.name, p.kind, p.unit_id, coalesce(p.compound_id, 0), p.tags, p.duty_name, p.duty_phone, p.active_from_us, p.need_sync`
 
-func scanPoint(r scanner) (p fleet.Point, err error) {
-	var tags string
+func (s *Store) scanPoint(r scanner) (p fleet.Point, err error) {
+	var tags, phone string
 	var active int64
-	if err := r.Scan(&p.ID, &p.Code, &p.Name, &p.Kind, &p.Unit, &p.Compound, &tags, &p.DutyName, &p.DutyPhone, &active, &p.NeedSync); err != nil {
+	if err := r.Scan(&p.ID, &p.Code, &p.Name, &p.Kind, &p.Unit, &p.Compound, &tags, &p.DutyName, &phone, &active, &p.NeedSync); err != nil {
 		return p, err
 	}
-	p.ActiveFrom = wire.FromUS(active)
+	p.ActiveFrom, p.DutyPhone = wire.FromUS(active), s.openPhone(fieldDutyPhone, phone)
 	if err := json.Unmarshal([]byte(tags), &p.Tags); err != nil {
 		return p, fmt.Errorf("tags of point %q: %w", p.Code, err)
 	}
@@ -55,14 +55,14 @@ func (s *Store) Points(ctx context.Context, f fleet.PointFilter) ([]fleet.Point,
 		like := "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(q) + "%"
 		w.add(`(p.code LIKE ? ESCAPE '\' OR p.name LIKE ? ESCAPE '\' OR u.name LIKE ? ESCAPE '\' OR c.name LIKE ? ESCAPE '\')`, like, like, like, like)
 	}
-	return list(ctx, s, "points", scanPoint, `SELECT `+pointColumns+`
+	return list(ctx, s, "points", s.scanPoint, `SELECT `+pointColumns+`
 FROM points p JOIN units u ON u.id = p.unit_id LEFT JOIN compounds c ON c.id = p.compound_id`+
 		w.String()+` ORDER BY p.code`+page(f.Limit, f.Offset), w.args...)
 }
 
 // Point returns the point with that id, or a *fleet.Error of code NotFound.
 func (s *Store) Point(ctx context.Context, id fleet.PointID) (fleet.Point, error) {
-	p, err := scanPoint(s.read.QueryRowContext(ctx, `SELECT `+pointColumns+` FROM points p WHERE id = ?`, id))
+	p, err := s.scanPoint(s.read.QueryRowContext(ctx, `SELECT `+pointColumns+` FROM points p WHERE id = ?`, id))
 	return p, notFound(err, noPoint(id))
 }
 
@@ -72,17 +72,17 @@ func (s *Store) PointByCode(ctx context.Context, code string) (fleet.Point, erro
 	return one(ctx, s,
 		fmt.Sprintf("没有编号为 %q 的点位，请核对点位编号。", code),
 		fmt.Sprintf("There is no point with code %q. Check the code.", code),
-		scanPoint, `SELECT `+pointColumns+` FROM points p WHERE code = ?`, code)
+		s.scanPoint, `SELECT `+pointColumns+` FROM points p WHERE code = ?`, code)
 }
 
 // SavePoint adds or changes the point with p's code and returns its id. The
 // ActiveFrom and NeedSync of a point that exists are left as they are: see
 // SetPointActive and SetPointNeedSync.
 func (s *Store) SavePoint(ctx context.Context, p fleet.Point) (fleet.PointID, error) {
-	return change(ctx, s, func(t *tx) (fleet.PointID, error) { return savePointTx(t, p) })
+	return change(ctx, s, func(t *tx) (fleet.PointID, error) { return s.savePointTx(t, p) })
 }
 
-func savePointTx(t *tx, p fleet.Point) (id fleet.PointID, err error) {
+func (s *Store) savePointTx(t *tx, p fleet.Point) (id fleet.PointID, err error) {
 	if p.Code == "" || p.Unit == 0 {
 		return 0, &fleet.Error{
 			Code:   fleet.Invalid,
@@ -94,12 +94,16 @@ func savePointTx(t *tx, p fleet.Point) (id fleet.PointID, err error) {
 	if tags == nil {
 		tags = []string{}
 	}
+	phone, err := s.sealPhone(fieldDutyPhone, p.DutyPhone)
+	if err != nil {
+		return 0, fmt.Errorf("saving point %q: %w", p.Code, err)
+	}
 	err = t.row(`
 INSERT INTO points (code, name, kind, unit_id, compound_id, tags, duty_name, duty_phone, active_from_us, need_sync) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (code) DO UPDATE SET name = excluded.name, kind = excluded.kind, unit_id = excluded.unit_id, compound_id = excluded.compound_id,
-  tags = excluded.tags, duty_name = excluded.duty_name, duty_phone = excluded.duty_phone
+  tags = excluded.tags, duty_name = excluded.duty_name, duty_phone = CASE excluded.duty_phone WHEN '?' THEN points.duty_phone ELSE excluded.duty_phone END
 RETURNING id`,
-		p.Code, p.Name, p.Kind, p.Unit, null(p.Compound), toJSON(tags), p.DutyName, p.DutyPhone, wire.US(p.ActiveFrom), p.NeedSync).Scan(&id)
+		p.Code, p.Name, p.Kind, p.Unit, null(p.Compound), toJSON(tags), p.DutyName, phone, wire.US(p.ActiveFrom), p.NeedSync).Scan(&id)
 	if err != nil {
 		return 0, fmt.Errorf("saving point %q: %w", p.Code, err)
 	}

@@ -55,8 +55,9 @@ func (s *Store) Groups(ctx context.Context) ([]fleet.Group, error) {
 func (s *Store) Liaisons(ctx context.Context) ([]fleet.Liaison, error) {
 	return list(ctx, s, "liaisons", func(r scanner) (l fleet.Liaison, err error) {
 		var from, to int64
-		err = r.Scan(&l.ID, &l.Unit, &l.Name, &l.Post, &l.Phone, &from, &to)
-		l.From, l.To = wire.FromUS(from), wire.FromUS(to)
+		var phone string
+		err = r.Scan(&l.ID, &l.Unit, &l.Name, &l.Post, &phone, &from, &to)
+		l.From, l.To, l.Phone = wire.FromUS(from), wire.FromUS(to), s.openPhone(fieldLiaisonPhone, phone)
 		return l, err
 	}, `SELECT id, unit_id, name, post, phone, from_us, to_us FROM liaisons ORDER BY unit_id, to_us > 0, name`)
 }
@@ -67,14 +68,14 @@ func (s *Store) Liaisons(ctx context.Context) ([]fleet.Liaison, error) {
 // reference to a code that neither the import nor the database knows is a
 // *fleet.Error of code Invalid.
 func (s *Store) ImportRegistry(ctx context.Context, reg fleet.Registry) error {
-	_, err := change(ctx, s, func(t *tx) (none, error) { return none{}, importTx(t, reg) })
+	_, err := change(ctx, s, func(t *tx) (none, error) { return none{}, s.importTx(t, reg) })
 	if err != nil {
 		return fmt.Errorf("importing registry: %w", err)
 	}
 	return nil
 }
 
-func importTx(t *tx, reg fleet.Registry) error {
+func (s *Store) importTx(t *tx, reg fleet.Registry) error {
 	im := importer{t: t}
 	for _, u := range reg.Units {
 		im.exec("unit "+u.Code, `
@@ -104,7 +105,7 @@ ON CONFLICT (unit_id, name) DO UPDATE SET grid_id = excluded.grid_id, property =
 		unit := im.unit(p.Unit)
 		p.Point.Unit, p.Point.Compound = unit, im.compound(p.Unit, unit, p.Compound)
 		if im.err == nil {
-			_, im.err = savePointTx(t, p.Point)
+			_, im.err = s.savePointTx(t, p.Point)
 		}
 	}
 	for _, g := range reg.Groups {
@@ -116,10 +117,14 @@ ON CONFLICT (code) DO UPDATE SET tier = excluded.tier, name = excluded.name, uni
 			g.Tier, g.Code, g.Name, unit, null(im.grid(g.Unit, unit, g.Grid)), g.Owner, g.Members)
 	}
 	for _, l := range reg.Liaisons {
+		phone, err := s.sealPhone(fieldLiaisonPhone, l.Phone)
+		if im.err == nil && err != nil {
+			im.err = fmt.Errorf("liaison %s: %w", l.Name, err)
+		}
 		im.exec("liaison "+l.Name, `
 INSERT INTO liaisons (unit_id, name, post, phone, from_us, to_us) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT (unit_id, name) DO UPDATE SET post = excluded.post, phone = excluded.phone, from_us = excluded.from_us, to_us = excluded.to_us`,
-			im.unit(l.Unit), l.Name, l.Post, l.Phone, wire.US(l.From), wire.US(l.To))
+ON CONFLICT (unit_id, name) DO UPDATE SET post = excluded.post, phone = CASE excluded.phone WHEN '?' THEN liaisons.phone ELSE excluded.phone END, from_us = excluded.from_us, to_us = excluded.to_us`,
+			im.unit(l.Unit), l.Name, l.Post, phone, wire.US(l.From), wire.US(l.To))
 	}
 	return im.err
 }

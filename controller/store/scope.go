@@ -10,7 +10,7 @@ import (
 // Scope.
 func (s *Store) PointsIn(ctx context.Context, scope fleet.Scope) ([]fleet.Point, error) {
 	cond, args := inScope(scope)
-	return list(ctx, s, "points", scanPoint, `SELECT `+pointColumns+` FROM points p LEFT JOIN compounds c ON c.id = p.compound_id WHERE `+cond+` ORDER BY p.code`, args...)
+	return list(ctx, s, "points", s.scanPoint, `SELECT `+pointColumns+` FROM points p LEFT JOIN compounds c ON c.id = p.compound_id WHERE `+cond+` ORDER BY p.code`, args...)
 }
 
 // PointIn returns the point with that id if it is in scope. One outside is a
@@ -18,7 +18,7 @@ func (s *Store) PointsIn(ctx context.Context, scope fleet.Scope) ([]fleet.Point,
 // so that ids tell nothing.
 func (s *Store) PointIn(ctx context.Context, scope fleet.Scope, id fleet.PointID) (fleet.Point, error) {
 	cond, args := inScope(scope)
-	p, err := scanPoint(s.read.QueryRowContext(ctx, `SELECT `+pointColumns+` FROM points p LEFT JOIN compounds c ON c.id = p.compound_id WHERE p.id = ? AND `+cond,
+	p, err := s.scanPoint(s.read.QueryRowContext(ctx, `SELECT `+pointColumns+` FROM points p LEFT JOIN compounds c ON c.id = p.compound_id WHERE p.id = ? AND `+cond,
 		append([]any{id}, args...)...))
 	return p, notFound(err, noPoint(id))
 }

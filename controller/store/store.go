@@ -20,6 +20,10 @@
 // same boot (wire.Anchor), whichever of them arrives first. Until then it
 // belongs to the point of its arrival, and its own time is only told.
 //
+// Telephone numbers are sealed with the key of package vault, which is not in
+// the database. Each line of the audit holds the hash of the one before; a
+// change and the line that tells of it are one transaction (fleet.WithAudit).
+//
 // A method whose context ends while it waits returns the context's error; its
 // change may or may not happen then. Errors that people are told about are
 // *fleet.Error. Every method is safe for concurrent use.
@@ -41,6 +45,7 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"gatecast/controller/fleet"
+	"gatecast/controller/vault"
 	"gatecast/internal/wire"
 )
 
@@ -50,6 +55,7 @@ type Options struct {
 	Clock      func() time.Time // of migrations and documents; nil means time.Now
 	Readers    int              // pooled read connections; 0 means 4
 	StateDelay time.Duration    // how long what devices say may wait for the disk; 0 means 1 s
+	KeyFile    string           // of the vault; empty means trust/vault.key beside the database
 }
 
 // Store is an open database.
@@ -58,6 +64,9 @@ type Store struct {
 	opts   Options
 	logger *slog.Logger
 	clock  func() time.Time
+
+	vault      *vault.Vault
+	unreadable sync.Once // that fields cannot be opened is logged once
 
 	read   *sql.DB
 	write  *sql.DB
@@ -134,6 +143,10 @@ func (s *Store) open(ctx context.Context, steps []migration) (err error) {
 	if s.lock, err = Lock(abs); err != nil {
 		return err
 	}
+	if s.opts.KeyFile == "" {
+		s.opts.KeyFile = filepath.Join(filepath.Dir(abs), "trust", vault.KeyFile)
+	}
+	s.vault = vault.New(s.opts.KeyFile)
 	if err := s.migrate(ctx, steps); err != nil {
 		return err
 	}
@@ -148,6 +161,9 @@ func (s *Store) open(ctx context.Context, steps []migration) (err error) {
 		return fmt.Errorf("opening database %q: %w", abs, explain(err))
 	}
 	s.w = newWriter(conn, s.logger)
+	if err := s.sealStored(ctx, conn); err != nil {
+		return err
+	}
 	if s.read, err = sql.Open("sqlite", dsn(abs, "&_pragma=query_only(1)&_pragma=cache_size(-16384)")); err != nil {
 		return fmt.Errorf("opening database %q: %w", abs, err)
 	}

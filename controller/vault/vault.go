@@ -93,7 +93,7 @@ func (v *Vault) Open(field, sealed string) (string, error) {
 		return "", fmt.Errorf("opening %q: %w", field, err)
 	}
 	text, ok := strings.CutPrefix(sealed, prefix)
-	raw, err := base64.RawStdEncoding.DecodeString(text)
+	raw, err := base64.RawStdEncoding.Strict().DecodeString(text)
 	if !ok || err != nil || len(raw) < aead.NonceSize() {
 		return "", fmt.Errorf("opening %q: %w", field, ErrKey)
 	}

@@ -77,25 +77,12 @@ func (s *Server) places(ctx context.Context, filter fleet.PointFilter) (*places,
 // contact is whom to call about a point, with the number masked.
 func (p *places) contact(l *lang, pt fleet.Point) string {
 	if pt.DutyName != "" {
-		return strings.TrimSpace(pt.DutyName + " " + mask(pt.DutyPhone))
+		return strings.TrimSpace(pt.DutyName + " " + pt.DutyPhone.String())
 	}
 	if who, ok := p.liaison[pt.Unit]; ok {
-		return l.T("contact.liaison", who.Name, mask(who.Phone))
+		return l.T("contact.liaison", who.Name, who.Phone)
 	}
 	return ""
-}
-
-// mask shows a phone number as 138****1234. Numbers too short to mask so are
-// hidden whole.
-func mask(phone string) string {
-	r := []rune(strings.TrimSpace(phone))
-	switch {
-	case len(r) == 0:
-		return ""
-	case len(r) < 7:
-		return "****"
-	}
-	return string(r[:3]) + "****" + string(r[len(r)-4:])
 }
 
 // reconnectFor is how long after its own start the controller waits for devices

@@ -125,12 +125,3 @@ func TestHostileNamesStayText(t *testing.T) {
 	}
 }
 
-func TestLongNamesAndPhonesOfAnyLength(t *testing.T) {
-	for in, want := range map[string]string{
-		"": "", "12": "****", "123456": "****", "13800000421": "138****0421", " 13800000421 ": "138****0421", "0557-1234567": "055****4567",
-	} {
-		if got := mask(in); got != want {
-			t.Errorf("mask(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
