@@ -124,4 +124,3 @@ func TestHostileNamesStayText(t *testing.T) {
 		}
 	}
 }
-
