@@ -72,7 +72,8 @@ type App struct {
 	zoned   zoned
 
 	stack  lifecycle.Stack
-	failed chan error // a part that ended although nobody asked it to
+	failed chan error    // a part that ended although nobody asked it to
+	rooted chan struct{} // a trust root was accepted
 
 	mu      sync.Mutex
 	started time.Time // zero before Start
@@ -86,7 +87,7 @@ func New(o Options) (app *App, err error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	a := &App{o: o, log: o.Logger.With("component", "agent"), failed: make(chan error, 8)}
+	a := &App{o: o, log: o.Logger.With("component", "agent"), failed: make(chan error, 8), rooted: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			ctx, cancel := context.WithTimeout(context.Background(), StopTimeout)
@@ -136,6 +137,9 @@ func (a *App) openStores(dirs Dirs) (err error) {
 	a.attacks = incident.New(a.journal, clock.Now, a.o.Logger)
 	if a.plans, err = plan.Open(dirs.Plan, a.id.Device, a.id.Root, a.o.FS); err != nil {
 		return err
+	}
+	if err := a.id.SetCAs(a.plans.Root()); err != nil {
+		return fmt.Errorf("using trust root: %w", err)
 	}
 	a.cardFaults()
 	if a.plans.Revoked() {
@@ -188,7 +192,7 @@ func (a *App) openParts(dirs Dirs) (err error) {
 	o.Agent, o.Platform = a.o.Version, runtime.GOOS+"/"+runtime.GOARCH
 	o.State, o.Journal, o.Plans, o.Clock, o.Faults = a.state, a.journal, a.plans, a.clock, a.faults
 	o.Clips = func(f *link.Fetcher) link.Clips { return shelf{a, f} }
-	o.Doer, o.Receipts = orders{a}, a
+	o.Doer, o.Receipts, o.Roots = orders{a}, a, roots{a}
 	o.Revoked, o.Refused, o.Gone = a.revoked, a.refused, a.plans.Revoked()
 	o.PlanChanged = a.planChanged
 	o.ReportJitter, o.FetchJitter, o.Heartbeat, o.Logger = a.o.ReportJitter, a.o.FetchJitter, a.o.Heartbeat, a.o.Logger

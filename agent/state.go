@@ -18,7 +18,8 @@ func (a *App) state() wire.State {
 	now := a.clock.Now()
 	a.cardFaults()
 	s := wire.State{
-		Log: a.journal.Log(), LastSeq: a.journal.Last(), AckedSeq: a.journal.Acked(), Older: a.journal.Older(),
+		RootVersion: a.plans.Root().Version,
+		Log:         a.journal.Log(), LastSeq: a.journal.Last(), AckedSeq: a.journal.Acked(), Older: a.journal.Older(),
 		Receipt: a.journal.Receipt(),
 		Time:    a.timeState(now),
 		Output:  a.speaker.state(),
@@ -78,8 +79,12 @@ func (a *App) followFaults(ctx context.Context) {
 // renewEvery is how often the certificate's age is looked at.
 const renewEvery = time.Hour
 
-// keepCertificate renews the certificate in its last third, and says so when
-// that has not worked and the end is near.
+// renewAgain is the pause after a renewal that failed while there is no link.
+const renewAgain = 2 * time.Minute
+
+// keepCertificate renews the certificate in its last third, and when it is not
+// of the CA that issues now; and says so when that has not worked and the end
+// is near.
 func (a *App) keepCertificate(ctx context.Context) {
 	timer := time.NewTimer(time.Minute) // not in the rush of the start
 	defer timer.Stop()
@@ -88,10 +93,14 @@ func (a *App) keepCertificate(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
+		case <-a.rooted:
+			// A fleet must not come at once.
+			timer.Reset(roots{a}.spread())
+			continue
 		}
 		timer.Reset(renewEvery)
 		now, trusted := a.trustedNow()
-		if !renewalDue(now, trusted, a.link.Connected(), a.id.RenewAt()) {
+		if a.id.IssuedBy(a.plans.Root().CAs[0]) && !renewalDue(now, trusted, a.link.Connected(), a.id.RenewAt()) {
 			continue
 		}
 		err := a.id.Renew(ctx, a.base, a.trustedNow)
@@ -104,6 +113,9 @@ func (a *App) keepCertificate(ctx context.Context) {
 			return
 		default:
 			a.log.Warn("renewing certificate", "err", err)
+			if !a.link.Connected() {
+				timer.Reset(renewAgain) // the certificate may be why
+			}
 			if left := to.Sub(now); left < to.Sub(from)/6 {
 				a.faults.Set(condition.CertExpiring, to.Format(time.DateOnly))
 			}

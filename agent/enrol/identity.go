@@ -40,12 +40,12 @@ type Identity struct {
 	fs   durable.Volume
 	file []byte // content of identity.json, as it was read; guarded by mu
 	key  *ecdsa.PrivateKey
-	pool *x509.CertPool
 
 	mended []string // names of files
 
 	mu   sync.Mutex
 	cert *x509.Certificate
+	pool *x509.CertPool // CAs whose servers count: of the pinned root, or of a later one
 }
 
 // stored is identity.json.
@@ -124,7 +124,9 @@ func parseIdentity(v durable.Volume, dir string, data []byte) (*Identity, error)
 		dir: dir, fs: v, file: data, pool: pool,
 	}
 	for _, id.key = range keys { // one of two may have lost a bit and still be a key
-		if id.cert, err = id.checkCert(s.Cert); err == nil {
+		// Which CA it is of counts when it comes: by now that may be one which
+		// only a later root names.
+		if id.cert, err = id.checkOwn(s.Cert); err == nil {
 			return id, nil
 		}
 	}
@@ -147,8 +149,21 @@ func readRoot(v durable.Volume, dir, hash string) ([]byte, error) {
 }
 
 // checkCert parses der and checks that it is a certificate for our key, our
-// identity and of the pinned CA.
+// identity and of a CA that counts.
 func (id *Identity) checkCert(der []byte) (*x509.Certificate, error) {
+	cert, err := id.checkOwn(der)
+	if err != nil {
+		return nil, err
+	}
+	if err := verify([]*x509.Certificate{cert}, id.cas(), nil, x509.ExtKeyUsageClientAuth); err != nil {
+		return nil, fmt.Errorf("checking own certificate: %w", err)
+	}
+	return cert, nil
+}
+
+// checkOwn parses der and checks that it is a certificate for our key and our
+// identity.
+func (id *Identity) checkOwn(der []byte) (*x509.Certificate, error) {
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
 		return nil, fmt.Errorf("parsing certificate: %w", err)
@@ -159,10 +174,38 @@ func (id *Identity) checkCert(der []byte) (*x509.Certificate, error) {
 	if own := DeviceID(cert.RawSubjectPublicKeyInfo); id.Device != own {
 		return nil, fmt.Errorf("certificate is of device %q, answer is for %q", own, id.Device)
 	}
-	if err := verify([]*x509.Certificate{cert}, id.pool, nil, x509.ExtKeyUsageClientAuth); err != nil {
-		return nil, fmt.Errorf("checking own certificate: %w", err)
-	}
 	return cert, nil
+}
+
+// cas returns the CAs whose servers count now.
+func (id *Identity) cas() *x509.CertPool {
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	return id.pool
+}
+
+// SetCAs makes the CAs of a later trust root count, and no others. It lasts
+// until the identity is loaded again.
+func (id *Identity) SetCAs(root *wire.Root) error {
+	pool, err := poolOf(root.CAs)
+	if err != nil {
+		return err
+	}
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	id.pool = pool
+	return nil
+}
+
+// IssuedBy reports whether the present certificate is of the CA der.
+func (id *Identity) IssuedBy(der []byte) bool {
+	ca, err := x509.ParseCertificate(der)
+	if err != nil {
+		return false
+	}
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	return id.cert.CheckSignatureFrom(ca) == nil
 }
 
 // save writes the root, then identity.json as the commit, both twice, and only
@@ -189,9 +232,9 @@ func (id *Identity) save(cert *x509.Certificate) error {
 
 // TLS returns a configuration for connections to the controller: it shows the
 // present certificate, also after a renewal, and accepts only servers of the
-// pinned CA. clock decides at which instant their chain is verified.
+// CAs that count now. clock decides at which instant their chain is verified.
 func (id *Identity) TLS(clock Clock) *tls.Config {
-	c := pinned(id.pool, clock)
+	c := pinned(id.cas(), clock)
 	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		id.mu.Lock()
 		defer id.mu.Unlock()

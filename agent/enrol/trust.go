@@ -47,21 +47,30 @@ func parseRoot(envelope []byte) (wire.Root, *x509.CertPool, error) {
 	if _, err := seal.Open(envelope, keys, seal.Expect{Type: wire.DocRoot}, &root); err != nil {
 		return wire.Root{}, nil, fmt.Errorf("opening trust root: %w", err)
 	}
-	if len(root.CAs) == 0 {
-		return wire.Root{}, nil, errors.New("trust root without a CA")
+	pool, err := poolOf(root.CAs)
+	if err != nil {
+		return wire.Root{}, nil, err
+	}
+	return root, pool, nil
+}
+
+// poolOf parses the CAs of a trust root.
+func poolOf(cas [][]byte) (*x509.CertPool, error) {
+	if len(cas) == 0 {
+		return nil, errors.New("trust root without a CA")
 	}
 	pool := x509.NewCertPool()
-	for _, der := range root.CAs {
+	for _, der := range cas {
 		ca, err := x509.ParseCertificate(der)
 		if err != nil {
-			return wire.Root{}, nil, fmt.Errorf("trust root: parsing CA: %w", err)
+			return nil, fmt.Errorf("trust root: parsing CA: %w", err)
 		}
 		if !ca.IsCA {
-			return wire.Root{}, nil, fmt.Errorf("trust root: certificate of %q is not a CA", ca.Subject.CommonName)
+			return nil, fmt.Errorf("trust root: certificate of %q is not a CA", ca.Subject.CommonName)
 		}
 		pool.AddCert(ca)
 	}
-	return root, pool, nil
+	return pool, nil
 }
 
 // A Clock returns the time and whether it may be relied on. A nil Clock is

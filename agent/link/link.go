@@ -105,6 +105,8 @@ type Options struct {
 	Clock   Clock
 	Faults  Faults
 	Doer    Doer
+	// Roots follows the trust root; nil stays with the one in force.
+	Roots Roots
 	// Receipts takes counter-signatures; nil ignores them.
 	Receipts Receipts
 	// Revoked takes the envelope of a revocation that the controller gave; nil
@@ -182,6 +184,7 @@ type Link struct {
 	o        Options
 	log      *slog.Logger
 	fetcher  *Fetcher
+	roots    *Fetcher // of trust roots, from any server
 	clips    Clips
 	counters *counters
 	dial     Dialer
@@ -189,13 +192,15 @@ type Link struct {
 	// no order, and draws that do not share a stream come out the same.
 	dice, planDice, stateDice, collectDice, windowDice, memberDice *dice
 
-	nudged    chan struct{}       // state may have changed
-	doubts    chan struct{}       // the controller may not want this device any more
-	offers    chan wire.PlanOffer // the newest offer only
-	orders    chan order          // commands to carry out
-	results   chan wire.Result    // of commands, to publish
-	dropped   atomic.Int64        // messages that found a full inbox
-	connected atomic.Bool
+	nudged     chan struct{}       // state may have changed
+	rooted     chan struct{}       // a trust root was accepted
+	doubts     chan struct{}       // the controller may not want this device any more
+	offers     chan wire.PlanOffer // the newest offer only
+	rootOffers chan uint64         // version of a trust root
+	orders     chan order          // commands to carry out
+	results    chan wire.Result    // of commands, to publish
+	dropped    atomic.Int64        // messages that found a full inbox
+	connected  atomic.Bool
 	// gone says that this device knows that it is revoked: it calls ever more
 	// rarely, because nobody believes it and its knocking is news at the office.
 	gone atomic.Bool
@@ -209,7 +214,8 @@ func New(o Options) (*Link, error) {
 	c := openCounters(o.FS, o.Dir, o.Clock.Now().Wall)
 	l := &Link{
 		o: o, log: o.Logger.With("component", "link"),
-		fetcher: newFetcher(o.Base, o.TLS, o.HTTP), counters: c,
+		fetcher: newFetcher(o.Base, o.TLS, o.HTTP), roots: newFetcher(o.Base, anyone, o.HTTP), counters: c,
+		rooted: make(chan struct{}, 1), rootOffers: make(chan uint64, 1),
 		dice: newDice(o.Rand), planDice: newDice(o.Rand), stateDice: newDice(o.Rand), collectDice: newDice(o.Rand), windowDice: newDice(o.Rand), memberDice: newDice(o.Rand),
 		nudged: make(chan struct{}, 1), doubts: make(chan struct{}, 1), offers: make(chan wire.PlanOffer, 1),
 		orders: make(chan order, 4), results: make(chan wire.Result, 16),
@@ -246,6 +252,7 @@ func (l *Link) Run(ctx context.Context) {
 	wg.Go(func() { l.keepMembership(ctx) })
 	wg.Wait()
 	l.fetcher.close()
+	l.roots.close()
 }
 
 // keepSession connects again and again. The pause grows with every attempt

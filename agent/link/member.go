@@ -29,7 +29,7 @@ func (l *Link) doubt() {
 // proves nothing and a refusal may come from anybody; only a document of the
 // director silences the device.
 func (l *Link) keepMembership(ctx context.Context) {
-	if l.o.Revoked == nil {
+	if l.o.Revoked == nil && l.o.Roots == nil {
 		return
 	}
 	for {
@@ -38,11 +38,15 @@ func (l *Link) keepMembership(ctx context.Context) {
 			return
 		case <-l.doubts:
 		}
+		chain := l.catchUp(ctx)
 		doc, err := l.fetcher.revocation(ctx)
+		if doc != nil && len(chain) > 0 {
+			_ = l.adopt(chain) // its key may be newer than the root in force
+		}
 		switch {
 		case err != nil:
 			l.log.Debug("asking whether the device was revoked", "err", err)
-		case doc != nil:
+		case doc != nil && l.o.Revoked != nil:
 			err := l.o.Revoked(doc)
 			l.Nudge()
 			if err == nil {

@@ -45,6 +45,12 @@ func (l *Link) keepPlan(ctx context.Context) {
 			if k.take(ctx, offer) {
 				timer.Reset(k.wait)
 			}
+		case version := <-l.rootOffers:
+			if chain, err := l.follow(ctx, version); err != nil {
+				l.log.Info("fetching trust root interrupted", "err", err) // offered again
+			} else if l.adopt(chain) == nil {
+				k.changed()
+			}
 		case <-timer.C:
 			timer.Reset(k.step(ctx))
 		}
@@ -165,8 +171,11 @@ func (k *keeper) fetch(ctx context.Context, want []wire.ManifestClip) error {
 	}
 }
 
-// inForce reports whether offer is the plan in force.
+// inForce reports whether offer is the plan in force, by a root that is.
 func (k *keeper) inForce(offer wire.PlanOffer) bool {
+	if k.l.o.Roots != nil && offer.Root > k.l.o.Roots.Version() {
+		return false
+	}
 	p, _, hash, ok := k.l.o.Plans.Current()
 	return ok && hash == offer.Plan.SHA256 && p.Version == offer.Version
 }
@@ -181,7 +190,17 @@ func (k *keeper) take(ctx context.Context, offer wire.PlanOffer) bool {
 		return again
 	}
 	k.retry, k.wait = nil, 0
-	plan, manifest, err := k.documents(ctx, offer)
+	// Everything is here before the first root is accepted: what is in force
+	// may not hold by it.
+	var roots [][]byte
+	var plan, manifest []byte
+	var err error
+	if offer.Root > 0 {
+		roots, err = k.l.follow(ctx, offer.Root)
+	}
+	if err == nil {
+		plan, manifest, err = k.documents(ctx, offer)
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			k.l.o.Refused("fetch", err)
@@ -189,7 +208,7 @@ func (k *keeper) take(ctx context.Context, offer wire.PlanOffer) bool {
 		}
 		return true
 	}
-	p, err := k.l.o.Plans.Accept(plan, manifest, k.l.trustedUS())
+	p, err := k.l.accept(roots, plan, manifest)
 	if diskFull(err) || errors.Is(err, syscall.EIO) { // nothing is wrong with the plan
 		if diskFull(err) {
 			k.l.o.Faults.Set(condition.DiskFull, "")

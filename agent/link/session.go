@@ -125,6 +125,10 @@ func (s *session) serve(ctx context.Context) error {
 			s.appended(time.Now())
 		case <-s.l.nudged:
 			s.state.nudge(time.Now())
+		case <-s.l.rooted:
+			// What was signed by a new key meanwhile, the time before all, was
+			// refused: ask again.
+			err = s.hello(time.Now())
 		case r := <-s.l.results:
 			err = s.send(wire.KindResult, r)
 		case <-timer.C:
@@ -260,6 +264,8 @@ func (s *session) handle(m Inbound) {
 		err = s.takeTime(m)
 	case wire.KindPlan:
 		err = s.takeOffer(m)
+	case wire.KindRoot:
+		err = s.takeRoot(m)
 	case wire.KindCommand:
 		err = s.takeCommand(m)
 	}

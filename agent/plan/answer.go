@@ -63,11 +63,12 @@ func (s *Store) VerifyCommand(env []byte, nonce string, nowUS int64) (wire.Comma
 	return c, nil
 }
 
-// VerifyReceipt opens a receipt of the director for this device.
+// VerifyReceipt opens a receipt of the director for this device; one of a key
+// that was retired counts too, because it was given before.
 func (s *Store) VerifyReceipt(env []byte) (wire.Receipt, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return evidence.OpenReceipt(env, s.director, s.device)
+	return evidence.OpenReceipt(env, s.receipts, s.device)
 }
 
 // same compares nonces. An empty nonce is nobody's.

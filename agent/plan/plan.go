@@ -31,6 +31,7 @@ import (
 	_ "time/tzdata" // the zone of a plan must load on a device without a zone database
 
 	"gatecast/internal/durable"
+	"gatecast/internal/evidence"
 	"gatecast/internal/seal"
 	"gatecast/internal/wire"
 )
@@ -80,7 +81,8 @@ type Store struct {
 	roots    [][]byte // envelopes from the pinned root to the one in force
 	library  []seal.PublicKey
 	director []seal.PublicKey
-	now      *pair // nil when nothing was accepted yet
+	receipts []seal.PublicKey // director's keys, and those before: for what they left behind
+	now      *pair            // nil when nothing was accepted yet
 	held     held
 	mended   []string
 	counter  uint64
@@ -159,6 +161,31 @@ func (s *Store) ManifestEnvelope() []byte {
 func (s *Store) Accept(planEnv, manifestEnv []byte, nowUS int64) (*wire.Plan, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.accept(planEnv, manifestEnv, nowUS)
+}
+
+// Follow is AcceptRoot for each of roots, then Accept, as one step: documents
+// that hold by the last of them take over from those that do not any more, and
+// nothing is without a plan in between. Roots that do not follow are passed
+// over; the documents are judged by those that do.
+func (s *Store) Follow(roots [][]byte, planEnv, manifestEnv []byte, nowUS int64) (*wire.Plan, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var bad error
+	for _, env := range roots {
+		if bad = s.acceptRoot(env); bad != nil {
+			break
+		}
+	}
+	p, err := s.accept(planEnv, manifestEnv, nowUS)
+	if err != nil {
+		s.retire()
+		return nil, errors.Join(err, bad)
+	}
+	return p, nil
+}
+
+func (s *Store) accept(planEnv, manifestEnv []byte, nowUS int64) (*wire.Plan, error) {
 	if s.revoked {
 		return nil, fmt.Errorf("accepting plan: %w", ErrRevoked)
 	}
@@ -313,11 +340,22 @@ func (s *Store) loadRoot(pinned []byte) error {
 	return nil
 }
 
-// AcceptRoot puts a later trust root into force: one that a key of the root
-// before and one of its own keys signed. On return it survives loss of power.
+// AcceptRoot puts the next trust root into force: one that a key of the root
+// before and one of its own keys signed, with the version after it. On return
+// it survives loss of power. Plan and manifest that do not hold under it any
+// more are in force no longer: a key was retired because it is not to be
+// believed. The root in force again is no error and writes nothing.
 func (s *Store) AcceptRoot(envelope []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.acceptRoot(envelope); err != nil {
+		return err
+	}
+	s.retire()
+	return nil
+}
+
+func (s *Store) acceptRoot(envelope []byte) error {
 	next, err := s.nextRoot(envelope)
 	if err != nil {
 		return fmt.Errorf("accepting trust root: %w", err)
@@ -333,6 +371,22 @@ func (s *Store) AcceptRoot(envelope []byte) error {
 	}
 	s.roots = chain
 	return s.useRoot(next)
+}
+
+// retire drops documents by keys that the root does not name any more. Their
+// versions stay held. A disk that does not let go of the file has it put aside
+// by the next Open.
+func (s *Store) retire() {
+	if s.now == nil {
+		return
+	}
+	if _, err := s.open(s.now.planEnv, s.now.manEnv, 0); err == nil {
+		return
+	}
+	s.now = nil
+	if s.fs.Remove(filepath.Join(s.dir, acceptedName)) == nil {
+		_ = s.fs.SyncDir(s.dir)
+	}
 }
 
 // nextRoot verifies a root that follows the one in force.
@@ -366,6 +420,10 @@ func (s *Store) useRoot(root *wire.Root) error {
 	if err != nil {
 		return fmt.Errorf("trust root: director keys: %w", err)
 	}
-	s.root, s.library, s.director = root, library, director
+	receipts, err := evidence.ReceiptKeys(*root)
+	if err != nil {
+		return fmt.Errorf("trust root: past director keys: %w", err)
+	}
+	s.root, s.library, s.director, s.receipts = root, library, director, receipts
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 func (s *Store) Revoke(envelope []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.openRevocation(envelope); err != nil {
+	if err := s.openRevocation(envelope, s.director); err != nil {
 		return fmt.Errorf("taking revocation: %w", err)
 	}
 	if s.revoked {
@@ -36,9 +36,9 @@ func (s *Store) Revoked() bool {
 	return s.revoked
 }
 
-func (s *Store) openRevocation(envelope []byte) error {
+func (s *Store) openRevocation(envelope []byte, director []seal.PublicKey) error {
 	var r wire.Revocation
-	if _, err := seal.Open(envelope, s.director, seal.Expect{Type: wire.DocRevoked, Device: s.device}, &r); err != nil {
+	if _, err := seal.Open(envelope, director, seal.Expect{Type: wire.DocRevoked, Device: s.device}, &r); err != nil {
 		return err
 	}
 	if r.Device != s.device {
@@ -48,8 +48,9 @@ func (s *Store) openRevocation(envelope []byte) error {
 }
 
 // loadRevoked believes the file only by its signature: a stray file must not
-// silence a gate, and the controller repeats what a damaged one said.
+// silence a gate, and the controller repeats what a damaged one said. What was
+// taken stays so when the key that signed it is retired.
 func (s *Store) loadRevoked() {
 	data, err := s.fs.ReadFile(filepath.Join(s.dir, revokedName))
-	s.revoked = err == nil && s.openRevocation(data) == nil
+	s.revoked = err == nil && s.openRevocation(data, s.receipts) == nil
 }

@@ -133,7 +133,7 @@ func (v *verified) verify() (err error) {
 		if err != nil {
 			return fmt.Errorf("trust root: %w", err)
 		}
-		if o.Director, err = seal.ParsePublicKeys(doc.DirectorKeys); err != nil {
+		if o.Director, err = evidence.ReceiptKeys(doc); err != nil {
 			return fmt.Errorf("trust root: %w", err)
 		}
 		v.rootHash = seal.Hash(v.root)

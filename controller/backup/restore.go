@@ -221,7 +221,8 @@ func (s *swap) makeAside() error {
 }
 
 // decide finds out whether the trust folder is to be replaced: unless the one
-// there is of the same office.
+// there is of the same office, with the same keys or with ones that they were
+// rotated to since the backup.
 func (s *swap) decide() error {
 	root, err := os.ReadFile(filepath.Join(s.staged, "trust", "root.json"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -234,7 +235,7 @@ func (s *swap) decide() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	s.newKeys = err != nil || !bytes.Equal(have, root)
+	s.newKeys = err != nil || !bytes.Equal(have, root) && !followed(filepath.Join(s.dir, "trust"), root)
 	// A key of sealed fields that somebody put there for this backup.
 	key := filepath.Join(s.dir, "trust", vault.KeyFile)
 	if _, there := os.Lstat(key); s.newKeys && err != nil && there == nil {
@@ -269,6 +270,20 @@ func (s *swap) keys() error {
 		return err
 	}
 	return durable.SyncDir(s.dir)
+}
+
+// followed reports whether dir keeps root as one that was in force before.
+func followed(dir string, root []byte) bool {
+	names, err := filepath.Glob(filepath.Join(dir, "root-*.json"))
+	if err != nil {
+		return false
+	}
+	for _, name := range names {
+		if was, err := os.ReadFile(name); err == nil && bytes.Equal(was, root) {
+			return true
+		}
+	}
+	return false
 }
 
 // clips adds the ones that are not there; a clip is named by its content.

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strconv"
 	"time"
 
 	"gatecast/controller/fleet"
@@ -36,6 +37,8 @@ type Store interface {
 // Trust is what the port needs of the controller's keys.
 type Trust interface {
 	RootEnvelope() []byte
+	// RootOf returns a version of the root document; ok is false for none.
+	RootOf(version uint64) (envelope []byte, ok bool)
 	CA() []byte
 	IssueDevice(csrDER []byte, now time.Time) (cert []byte, id wire.DeviceID, spki []byte, err error)
 	DeviceOf(cert *x509.Certificate) (wire.DeviceID, bool)
@@ -101,6 +104,7 @@ func Handler(o Options) http.Handler {
 	p := &port{o: o, logger: o.Logger, transfers: newTurnstile(o.Transfers, perDevice), tries: newLimiter(o.Tries)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+wire.PathRoot, p.root)
+	mux.HandleFunc("GET "+wire.PathRoots+"{version}", p.rootOf)
 	mux.HandleFunc("POST "+wire.PathEnrol, p.enrol)
 	mux.HandleFunc("POST "+wire.PathRenew, p.renew)
 	mux.HandleFunc("GET "+wire.PathRevoked, p.revoked)
@@ -132,6 +136,23 @@ const (
 func (p *port) root(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(p.o.Trust.RootEnvelope()) // the device checks the hash
+}
+
+// rootOf serves one link of the chain of root documents. They are public, and
+// each is signed by the one before.
+func (p *port) rootOf(w http.ResponseWriter, r *http.Request) {
+	version, err := strconv.ParseUint(r.PathValue("version"), 10, 64)
+	if err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	doc, ok := p.o.Trust.RootOf(version)
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(doc) // the device asks again
 }
 
 // certificate returns the certificate that the peer showed, or nil.

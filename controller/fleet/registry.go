@@ -141,6 +141,7 @@ type Device struct {
 	Session     uint64
 	Nonce       string
 	Agent       string
+	RootVersion uint64 // of the trust root that it obeys; 0 for a program that cannot follow it
 	PlanVersion uint64 // had
 	PlanHash    string
 	ClipsReady  []string

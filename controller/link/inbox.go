@@ -39,6 +39,8 @@ type box struct {
 	heard   time.Time // last message of any kind
 	offered string    // hash of the plan offered last
 	offerAt time.Time
+	rooted  uint64 // version of the trust root offered last
+	rootAt  time.Time
 
 	tail     evidence.Tail // of the worker that has the box
 	replaced bool          // likewise: as what the device was served last

@@ -89,6 +89,10 @@ type Trust interface {
 	SealCommand(c *wire.Command) ([]byte, error)
 	// OpenReceipt returns a receipt that this office signed for the device.
 	OpenReceipt(envelope []byte, device wire.DeviceID) (wire.Receipt, error)
+	// RootVersion is that of the trust root in force.
+	RootVersion() uint64
+	// InForce reports whether a plan or manifest is by a key of that root.
+	InForce(t wire.DocType, envelope []byte) bool
 }
 
 // Options of New. Broker, TLS, Store and Trust are required.

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"sync"
@@ -123,7 +124,7 @@ func (l *Link) repair(b *box, d fleet.Device, hello bool) error {
 		l.logger.Warn("device has a newer plan than the controller knows", "device", d.ID, "has", d.PlanVersion, "wanted", d.WantVersion)
 	}
 	if !wants(d) {
-		return nil
+		return l.repairRoot(b, d, hello)
 	}
 	b.mu.Lock()
 	wait := !hello && b.offered == d.WantHash && l.o.Now().Sub(b.offerAt).Abs() < offerAgain
@@ -143,21 +144,59 @@ func (l *Link) offer(b *box, d fleet.Device, man fleet.Doc) error {
 	if err != nil {
 		return fmt.Errorf("reading plan: %w", err)
 	}
+	root := l.o.Trust.RootVersion()
+	if !l.o.Trust.InForce(wire.DocPlan, plan) || !l.o.Trust.InForce(wire.DocManifest, man.Bytes) {
+		if d.RootVersion >= root || !wants(d) {
+			return nil // it would refuse them, or has them; they are being sealed anew
+		}
+		root = 0 // they hold by the root that it has
+	}
 	b.mu.Lock()
 	b.offered, b.offerAt = d.WantHash, l.o.Now()
 	b.mu.Unlock()
-	if err := l.publish(wire.Down(d.ID, wire.KindPlan), offerMessage(d.WantVersion, plan, d.WantHash, man)); err != nil {
+	if err := l.publish(wire.Down(d.ID, wire.KindPlan), offerMessage(d.WantVersion, plan, d.WantHash, man, root)); err != nil {
 		return err
 	}
 	l.stats.offers.Add(1)
 	return nil
 }
 
+// repairRoot offers the trust root to a device that has its plan and an older
+// root: with plan and manifest that hold by it, once they were sealed anew,
+// because by the root alone what it has may not hold.
+func (l *Link) repairRoot(b *box, d fleet.Device, hello bool) error {
+	root := l.o.Trust.RootVersion()
+	if d.RootVersion == 0 || d.RootVersion >= root {
+		return nil
+	}
+	b.mu.Lock()
+	wait := !hello && b.rooted == root && l.o.Now().Sub(b.rootAt).Abs() < offerAgain
+	if !wait {
+		b.rooted, b.rootAt = root, l.o.Now()
+	}
+	b.mu.Unlock()
+	switch {
+	case wait, d.Ahead():
+		return nil
+	case d.WantVersion != 0:
+		man, err := l.o.Store.LatestDoc(l.ctx, "", wire.DocManifest)
+		if err != nil {
+			return fmt.Errorf("reading manifest: %w", err)
+		}
+		return l.offer(b, d, man)
+	}
+	payload, err := json.Marshal(wire.RootOffer{Version: root})
+	if err != nil {
+		return fmt.Errorf("encoding offer: %w", err)
+	}
+	return l.publish(wire.Down(d.ID, wire.KindRoot), payload)
+}
+
 // offerMessage encodes a wire.PlanOffer with as many of the two documents as
-// fit a message, the plan first. It writes the JSON itself: the encoder would
+// fit a message, the plan first. root is 0 for none. It writes the JSON itself: the encoder would
 // copy and check documents that were made by it, which for 9,000 devices is
 // half a second of a core.
-func offerMessage(version uint64, plan []byte, planHash string, man fleet.Doc) []byte {
+func offerMessage(version uint64, plan []byte, planHash string, man fleet.Doc, root uint64) []byte {
 	const around = 64
 	manHash := man.SHA256
 	if manHash == "" {
@@ -166,6 +205,9 @@ func offerMessage(version uint64, plan []byte, planHash string, man fleet.Doc) [
 	m := make([]byte, 0, min(wire.MaxMessage, len(plan)+len(man.Bytes)+4*around+256))
 	m = append(m, `{"version":`...)
 	m = strconv.AppendUint(m, version, 10)
+	if root != 0 {
+		m = strconv.AppendUint(append(m, `,"root":`...), root, 10)
+	}
 	m = appendRef(append(m, `,"plan":`...), planHash, len(plan))
 	m = appendRef(append(m, `,"manifest":`...), manHash, len(man.Bytes))
 	if len(m)+len(plan)+around <= wire.MaxMessage {

@@ -15,10 +15,11 @@ import (
 type manifestState struct {
 	content string // without its header
 	version uint64
+	inForce bool // by a key that devices believe
 }
 
 // ensureManifest seals a new manifest when the usable clips or the ceilings
-// changed since the last one.
+// changed since the last one, or the library key did.
 func (p *Planner) ensureManifest(ctx context.Context, w *world, now time.Time) error {
 	m := wire.Manifest{Ceilings: p.o.Ceilings, Clips: []wire.ManifestClip{}}
 	for _, c := range w.all {
@@ -39,7 +40,7 @@ func (p *Planner) ensureManifest(ctx context.Context, w *world, now time.Time) e
 	if err != nil {
 		return fmt.Errorf("encoding manifest: %w", err)
 	}
-	if p.manifest.version != 0 && string(content) == p.manifest.content && !p.reseal {
+	if p.manifest.version != 0 && string(content) == p.manifest.content && p.manifest.inForce && !p.reseal {
 		return nil
 	}
 	// By the clock, because devices do not say which one they have: a number
@@ -53,7 +54,7 @@ func (p *Planner) ensureManifest(ctx context.Context, w *world, now time.Time) e
 	if err := p.o.Documents.PutDocs(ctx, []fleet.Doc{doc}); err != nil {
 		return fmt.Errorf("storing manifest: %w", err)
 	}
-	p.manifest, p.reseal = manifestState{string(content), m.Version}, false
+	p.manifest, p.reseal = manifestState{string(content), m.Version, true}, false
 	p.o.Logger.Info("manifest sealed", "version", m.Version, "clips", len(m.Clips))
 	return nil
 }
@@ -76,6 +77,6 @@ func (p *Planner) recallManifest(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("encoding manifest: %w", err)
 	}
-	p.manifest = manifestState{string(content), doc.Version}
+	p.manifest = manifestState{string(content), doc.Version, p.o.Sealer.InForce(wire.DocManifest, doc.Bytes)}
 	return nil
 }

@@ -69,6 +69,9 @@ type Documents interface {
 type Sealer interface {
 	SealPlan(p *wire.Plan) ([]byte, error)
 	SealManifest(m *wire.Manifest) ([]byte, error)
+	// InForce reports whether a plan or manifest is by a key that devices
+	// believe now; one by a key that was rotated away is sealed anew.
+	InForce(t wire.DocType, envelope []byte) bool
 }
 
 // Options of a Planner. Required are the fields above Calendar.

@@ -338,8 +338,8 @@ func (p *Planner) sameAsWanted(ctx context.Context, pp pointPlan) (bool, error) 
 		return false, fmt.Errorf("reading plan of %q: %w", pp.point.Code, err)
 	}
 	old, err := seal.Peek[wire.Plan](doc.Bytes)
-	if err != nil || doc.Version != pp.device.WantVersion {
-		return false, nil // unreadable or not the wanted one: make a new one
+	if err != nil || doc.Version != pp.device.WantVersion || !p.o.Sealer.InForce(wire.DocPlan, doc.Bytes) {
+		return false, nil // unreadable, not the wanted one or by a key of before: make a new one
 	}
 	old.Header = wire.Header{}
 	content, err := json.Marshal(old)

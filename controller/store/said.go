@@ -14,6 +14,7 @@ import (
 // setSaid copies what a device said into the fields that pages read.
 func (d *device) setSaid(st wire.State) {
 	d.said = st
+	d.RootVersion = st.RootVersion
 	d.PlanVersion, d.PlanHash = st.PlanVersion, st.PlanSHA256
 	d.ClipsReady, d.ClipsMiss = st.ClipsReady, st.ClipsMissing
 	d.Log, d.AckedSeq, d.LastSeq, d.Older = st.Log, st.AckedSeq, st.LastSeq, st.Older

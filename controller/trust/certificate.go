@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -36,42 +37,94 @@ const (
 // clock is behind can still be told a time inside it.
 var past = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
+// issuer is a CA with its key.
+type issuer struct {
+	cert *x509.Certificate
+	key  crypto.Signer
+}
+
 // leaf is a certificate of the controller itself.
 type leaf struct {
 	name string // of its files, without extension
 	cert tls.Certificate
 }
 
+// loadCA reads the CA, and the one before it while devices still rely on that.
 func (a *Authority) loadCA(complete bool) (err error) {
-	if a.caKey, err = a.ecKey("ca.key", complete); err != nil {
+	if a.ca, err = a.readCA("ca", complete); err != nil {
 		return err
 	}
-	text, err := a.read("ca.crt", complete)
+	a.serverCA = a.ca
+	if !complete {
+		return nil
+	}
+	pinned := func(c *x509.Certificate) bool {
+		return slices.ContainsFunc(a.rootDoc.CAs, func(der []byte) bool { return bytes.Equal(der, c.Raw) })
+	}
+	if !pinned(a.ca.cert) {
+		return fmt.Errorf("%w: %q is not the CA that the root document names", ErrIncomplete, a.path("ca.crt"))
+	}
+	if len(a.rootDoc.CAs) > 1 {
+		if a.serverCA, err = a.readCA(oldCA, true); err != nil {
+			return err
+		}
+		if !pinned(a.serverCA.cert) {
+			return fmt.Errorf("%w: %q is not a CA that the root document names", ErrIncomplete, a.path(oldCA+".crt"))
+		}
+	}
+	return nil
+}
+
+// readCA reads the two files of a CA, or makes them as signingKey does.
+func (a *Authority) readCA(name string, must bool) (ca issuer, err error) {
+	if ca.key, err = a.ecKey(name+".key", must); err != nil {
+		return ca, err
+	}
+	text, err := a.read(name+".crt", must)
 	if err != nil {
-		return err
+		return ca, err
 	}
 	if text == nil {
-		if text, err = a.newCA(); err != nil {
-			return err
+		if text, err = newCA(ca.key, a.now()); err != nil {
+			return ca, err
+		}
+		if err := durable.WriteFile(a.path(name+".crt"), text, 0o600); err != nil {
+			return ca, err
 		}
 	}
 	block, _ := pem.Decode(text)
 	if block == nil {
-		return fmt.Errorf("certificate file %q: no PEM block", a.path("ca.crt"))
+		return ca, fmt.Errorf("certificate file %q: no PEM block", a.path(name+".crt"))
 	}
-	if a.ca, err = x509.ParseCertificate(block.Bytes); err != nil {
-		return fmt.Errorf("certificate file %q: %w", a.path("ca.crt"), err)
+	if ca.cert, err = x509.ParseCertificate(block.Bytes); err != nil {
+		return ca, fmt.Errorf("certificate file %q: %w", a.path(name+".crt"), err)
 	}
-	if pub, ok := a.caKey.Public().(interface{ Equal(crypto.PublicKey) bool }); !ok || !pub.Equal(a.ca.PublicKey) {
-		return fmt.Errorf("%w: %q does not belong to %q", ErrIncomplete, a.path("ca.key"), a.path("ca.crt"))
+	if pub, ok := ca.key.Public().(interface{ Equal(crypto.PublicKey) bool }); !ok || !pub.Equal(ca.cert.PublicKey) {
+		return ca, fmt.Errorf("%w: %q does not belong to %q", ErrIncomplete, a.path(name+".key"), a.path(name+".crt"))
 	}
-	a.pool = x509.NewCertPool()
-	a.pool.AddCert(a.ca)
+	return ca, nil
+}
+
+// loadPools says whose certificates count: of every CA in the root document,
+// and for renewal those of earlier ones too.
+func (a *Authority) loadPools() error {
+	a.pool, a.ever = x509.NewCertPool(), x509.NewCertPool()
+	for i, doc := range append([]oldRoot{{Root: a.rootDoc}}, a.past...) {
+		for _, der := range doc.CAs {
+			cert, err := x509.ParseCertificate(der)
+			if err != nil {
+				return fmt.Errorf("root document %d: CA: %w", doc.Version, err)
+			}
+			if a.ever.AddCert(cert); i == 0 {
+				a.pool.AddCert(cert)
+			}
+		}
+	}
 	return nil
 }
 
-func (a *Authority) newCA() ([]byte, error) {
-	now := a.now()
+// newCA returns a CA's certificate for key in PEM.
+func newCA(key crypto.Signer, now time.Time) ([]byte, error) {
 	from := past
 	if now.Before(past) {
 		from = now.Add(-24 * time.Hour)
@@ -86,12 +139,11 @@ func (a *Authority) newCA() ([]byte, error) {
 		MaxPathLenZero:        true,
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, a.caKey.Public(), a.caKey)
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		return nil, fmt.Errorf("creating the CA: %w", err)
 	}
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	return text, durable.WriteFile(a.path("ca.crt"), text, 0o600)
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), nil
 }
 
 func (a *Authority) loadLeaves() error {
@@ -167,7 +219,7 @@ func (a *Authority) reissue(l *leaf, key crypto.Signer, usage x509.ExtKeyUsage) 
 			}
 		}
 	}
-	der, err := a.issue(template, key.Public(), now)
+	der, err := a.serverCA.issue(template, key.Public(), now)
 	if err != nil {
 		return err
 	}
@@ -186,18 +238,18 @@ func (a *Authority) reissue(l *leaf, key crypto.Signer, usage x509.ExtKeyUsage) 
 
 // issue signs template for pub. Validity begins a day ago, inside that of the
 // CA, so that clocks a little behind and checks at NotBefore + 1 s agree.
-func (a *Authority) issue(template *x509.Certificate, pub crypto.PublicKey, now time.Time) ([]byte, error) {
+func (ca issuer) issue(template *x509.Certificate, pub crypto.PublicKey, now time.Time) ([]byte, error) {
 	template.SerialNumber = serial()
 	template.NotBefore = now.Add(-24 * time.Hour)
-	if template.NotBefore.Before(a.ca.NotBefore) {
-		template.NotBefore = a.ca.NotBefore
+	if template.NotBefore.Before(ca.cert.NotBefore) {
+		template.NotBefore = ca.cert.NotBefore
 	}
-	if template.NotAfter.After(a.ca.NotAfter) {
-		template.NotAfter = a.ca.NotAfter
+	if template.NotAfter.After(ca.cert.NotAfter) {
+		template.NotAfter = ca.cert.NotAfter
 	}
 	template.BasicConstraintsValid = true
 	template.KeyUsage = x509.KeyUsageDigitalSignature
-	der, err := x509.CreateCertificate(rand.Reader, template, a.ca, pub, a.caKey)
+	der, err := x509.CreateCertificate(rand.Reader, template, ca.cert, pub, ca.key)
 	if err != nil {
 		return nil, fmt.Errorf("issuing certificate: %w", err)
 	}
@@ -243,7 +295,7 @@ func (a *Authority) IssueDevice(csrDER []byte, now time.Time) (cert []byte, id w
 		NotAfter:    now.AddDate(0, 0, deviceDays),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}
-	if cert, err = a.issue(template, csr.PublicKey, now); err != nil {
+	if cert, err = a.ca.issue(template, csr.PublicKey, now); err != nil {
 		return nil, "", nil, err
 	}
 	return cert, id, spki, nil

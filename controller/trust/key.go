@@ -30,17 +30,22 @@ func (a *Authority) signingKey(name string, must bool) (seal.Key, error) {
 		if err != nil {
 			return seal.Key{}, err
 		}
-		return k, durable.WriteFile(a.path(name), []byte(base64.StdEncoding.EncodeToString(k.Seed())+"\n"), 0o600)
+		return k, durable.WriteFile(a.path(name), formatKey(k), 0o600)
 	}
-	seed, err := base64.StdEncoding.DecodeString(string(bytes.TrimSpace(text)))
-	if err != nil {
-		return seal.Key{}, fmt.Errorf("key file %q: %w", a.path(name), err)
-	}
-	k, err := seal.KeyFromSeed(seed)
+	k, err := parseKey(text)
 	if err != nil {
 		return seal.Key{}, fmt.Errorf("key file %q: %w", a.path(name), err)
 	}
 	return k, nil
+}
+
+// parseKey reads the text of a key file.
+func parseKey(text []byte) (seal.Key, error) {
+	seed, err := base64.StdEncoding.DecodeString(string(bytes.TrimSpace(text)))
+	if err != nil {
+		return seal.Key{}, err
+	}
+	return seal.KeyFromSeed(seed)
 }
 
 // ecKey reads a P-256 key, or draws one as signingKey does.

@@ -21,11 +21,15 @@ func (a *Authority) SealPlan(p *wire.Plan) ([]byte, error) {
 }
 
 // SealManifest signs m as library. Type is set; IssuedUS is set where it is
-// 0. A manifest without version is an error. m is not changed or kept.
+// 0. A manifest without version is an error. In strict mode it is
+// ErrNeedsSigning. m is not changed or kept.
 func (a *Authority) SealManifest(m *wire.Manifest) ([]byte, error) {
 	doc := *m
 	if doc.Version == 0 {
 		return nil, errors.New("sealing a manifest: version is required")
+	}
+	if a.strict {
+		return nil, ErrNeedsSigning
 	}
 	a.stamp(&doc.Header, wire.DocManifest)
 	return seal.Sign(doc, a.library)
@@ -53,9 +57,31 @@ func (a *Authority) SealReceipt(r *wire.Receipt) ([]byte, error) {
 	return seal.Sign(doc, a.director)
 }
 
-// OpenReceipt returns a receipt that this controller signed for device.
+// OpenReceipt returns a receipt that this controller signed for device, also
+// with a key that was rotated away.
 func (a *Authority) OpenReceipt(envelope []byte, device wire.DeviceID) (wire.Receipt, error) {
-	return evidence.OpenReceipt(envelope, a.DirectorKeys(), device)
+	keys, err := evidence.ReceiptKeys(a.rootDoc)
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	return evidence.OpenReceipt(envelope, keys, device)
+}
+
+// InForce reports whether a document that this office sealed, plan or
+// manifest, is by a key of its role in the present root document. Devices
+// refuse it otherwise.
+func (a *Authority) InForce(t wire.DocType, envelope []byte) bool {
+	if t == wire.DocManifest {
+		return seal.SignedBy(envelope, a.LibraryKeys()...)
+	}
+	return seal.SignedBy(envelope, a.DirectorKeys()...)
+}
+
+// OpenManifest returns a manifest that the library role signed.
+func (a *Authority) OpenManifest(envelope []byte) (wire.Manifest, error) {
+	var m wire.Manifest
+	_, err := seal.Open(envelope, a.LibraryKeys(), seal.Expect{Type: wire.DocManifest}, &m)
+	return m, err
 }
 
 // SealRevocation signs as director that device is not trusted since at.

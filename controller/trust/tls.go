@@ -7,9 +7,10 @@ import (
 
 // ServerTLS returns the configuration of the device port: TLS 1.2 or newer; a
 // client certificate is not demanded, but one that is shown must be of the
-// CA. Own certificates near their end are reissued while running. A device
-// certificate that has expired is not refused here, because renewal comes with
-// it; MQTTServerTLS refuses it.
+// CA, or of one before it. Own certificates near their end are reissued while
+// running. A device certificate that has expired or is of a CA that was rotated
+// away is not refused here, because renewal comes with it; MQTTServerTLS
+// refuses both. Whose a certificate is, its key says and not who signed it.
 func (a *Authority) ServerTLS() *tls.Config {
 	return &tls.Config{
 		MinVersion:     tls.VersionTLS12,
@@ -38,7 +39,7 @@ func (a *Authority) verify(cert *x509.Certificate, expired bool) error {
 		at = cert.NotAfter
 	}
 	_, err := cert.Verify(x509.VerifyOptions{
-		Roots: a.pool, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		Roots: a.ever, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	})
 	return err
 }

@@ -1,11 +1,9 @@
 package trust
 
 import (
-	"crypto"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -38,12 +36,16 @@ type Authority struct {
 	logger *slog.Logger     // immutable after Open
 	names  []string         // immutable after Open; sorted, host names and addresses
 
-	library, director seal.Key          // immutable after Open
-	ca                *x509.Certificate // immutable after Open
-	caKey             crypto.Signer     // immutable after Open
-	pool              *x509.CertPool    // immutable after Open
-	root              []byte            // immutable after Open; envelope
-	rootDoc           wire.Root         // immutable after Open
+	library  seal.Key       // immutable after Open; zero in strict mode
+	strict   bool           // immutable after Open
+	director seal.Key       // immutable after Open
+	ca       issuer         // immutable after Open; signs devices
+	serverCA issuer         // immutable after Open; signs the controller's own: while ca is new, the one before it
+	pool     *x509.CertPool // immutable after Open; CAs of the root document
+	ever     *x509.CertPool // immutable after Open; those, and CAs of earlier root documents
+	root     []byte         // immutable after Open; envelope
+	rootDoc  wire.Root      // immutable after Open
+	past     []oldRoot      // immutable after Open; earlier root documents, newest first
 
 	mu     sync.Mutex
 	server leaf
@@ -51,8 +53,10 @@ type Authority struct {
 }
 
 // Open opens the trust folder dir and creates it on first use. Certificates
-// that are about to expire or do not cover o.Names are reissued. A folder that
-// lost a file yields ErrIncomplete, and nothing is changed.
+// that are about to expire or do not cover o.Names are reissued, and a rotation
+// that was cut short is finished or undone. A folder that lost a file, or has
+// one that the root document does not name, yields ErrIncomplete, and nothing
+// is changed.
 func Open(dir string, o Options) (*Authority, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -67,10 +71,9 @@ func Open(dir string, o Options) (*Authority, error) {
 	if _, err := durable.Clean(dir); err != nil {
 		return nil, err
 	}
-	root, err := os.ReadFile(a.path("root.json"))
-	complete := err == nil
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("reading root document: %w", err)
+	complete, err := a.loadRoot()
+	if err != nil {
+		return nil, err
 	}
 	if err := a.loadKeys(complete); err != nil {
 		return nil, err
@@ -78,13 +81,21 @@ func Open(dir string, o Options) (*Authority, error) {
 	if err := a.loadCA(complete); err != nil {
 		return nil, err
 	}
-	if err := a.loadLeaves(); err != nil {
+	if !complete {
+		if err := a.firstRoot(); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.loadPools(); err != nil {
 		return nil, err
 	}
-	if err := a.loadRoot(root); err != nil {
-		return nil, err
-	}
-	return a, nil
+	return a, a.loadLeaves()
+}
+
+// Exists reports whether dir holds a complete trust folder.
+func Exists(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, rootName))
+	return err == nil
 }
 
 func (a *Authority) path(name string) string { return filepath.Join(a.dir, name) }
@@ -92,48 +103,23 @@ func (a *Authority) path(name string) string { return filepath.Join(a.dir, name)
 // loadKeys reads the keys in daily use and, in a folder that is not complete
 // yet, draws those that are missing.
 func (a *Authority) loadKeys(complete bool) (err error) {
-	if a.library, err = a.signingKey("library.key", complete); err != nil {
+	if a.strict, err = a.loadMode(complete); err != nil {
 		return err
 	}
-	a.director, err = a.signingKey("director.key", complete)
-	return err
-}
-
-// loadRoot takes the root document that is on disk, or signs the next version
-// when it does not say what it should.
-func (a *Authority) loadRoot(envelope []byte) error {
-	want := wire.Root{
-		Header:       wire.Header{Type: wire.DocRoot, Version: 1, IssuedUS: wire.US(a.now())},
-		LibraryKeys:  []string{a.library.Public().String()},
-		DirectorKeys: []string{a.director.Public().String()},
-		CAs:          [][]byte{a.ca.Raw},
-	}
-	if envelope != nil {
-		held, err := OpenRoot(envelope)
-		if err != nil {
-			return fmt.Errorf("root document %q: %w", a.path("root.json"), err)
+	if !a.strict {
+		if a.library, err = a.signingKey(libraryName, complete); err != nil {
+			return err
 		}
-		if slices.Equal(held.LibraryKeys, want.LibraryKeys) && slices.Equal(held.DirectorKeys, want.DirectorKeys) &&
-			slices.EqualFunc(held.CAs, want.CAs, func(x, y []byte) bool { return string(x) == string(y) }) {
-			a.root, a.rootDoc = envelope, held
-			return nil
-		}
-		want.Version = held.Version + 1
 	}
-	key, err := a.signingKey("root.key", envelope != nil)
-	if err != nil {
-		return fmt.Errorf("signing a new root document: %w", err)
-	}
-	want.RootKeys = []string{key.Public().String()}
-	signed, err := seal.Sign(want, key)
-	if err != nil {
+	if a.director, err = a.signingKey(directorName, complete); err != nil || !complete {
 		return err
 	}
-	if err := durable.WriteFile(a.path("root.json"), signed, 0o600); err != nil {
-		return err
+	if !a.strict && !slices.Contains(a.rootDoc.LibraryKeys, a.library.Public().String()) {
+		return fmt.Errorf("%w: %q is not the key that the root document names", ErrIncomplete, a.path(libraryName))
 	}
-	a.root, a.rootDoc = signed, want
-	a.logger.Info("root document signed", "version", want.Version, "hash", seal.Hash(signed))
+	if !slices.Contains(a.rootDoc.DirectorKeys, a.director.Public().String()) {
+		return fmt.Errorf("%w: %q is not the key that the root document names", ErrIncomplete, a.path(directorName))
+	}
 	return nil
 }
 
@@ -147,14 +133,20 @@ func (a *Authority) RootEnvelope() []byte { return a.root }
 // RootHash returns the hash by which join lines name the root document.
 func (a *Authority) RootHash() string { return seal.Hash(a.root) }
 
-// CA returns the certificate of the fleet's authority in DER.
-func (a *Authority) CA() []byte { return a.ca.Raw }
+// CA returns the certificate of the authority that signs devices, in DER.
+func (a *Authority) CA() []byte { return a.ca.cert.Raw }
 
-// DirectorKeys and LibraryKeys return the public keys of the two roles.
-func (a *Authority) DirectorKeys() []seal.PublicKey { return []seal.PublicKey{a.director.Public()} }
+// DirectorKeys returns the public keys that sign plans and commands.
+func (a *Authority) DirectorKeys() []seal.PublicKey { return known(a.rootDoc.DirectorKeys) }
 
 // LibraryKeys returns the public keys that sign manifests.
-func (a *Authority) LibraryKeys() []seal.PublicKey { return []seal.PublicKey{a.library.Public()} }
+func (a *Authority) LibraryKeys() []seal.PublicKey { return known(a.rootDoc.LibraryKeys) }
+
+// known parses keys that were parsed before.
+func known(keys []string) []seal.PublicKey {
+	parsed, _ := seal.ParsePublicKeys(keys)
+	return parsed
+}
 
 // DeviceIDOf returns the name of the device that holds the key: "d" and the
 // first 24 hex digits of the SHA-256 of its DER form (SPKI).

@@ -155,7 +155,7 @@ func (e *Export) fault(file, detail string) {
 
 // Director returns the keys that sign receipts.
 func (e *Export) Director() []seal.PublicKey {
-	keys, err := seal.ParsePublicKeys(e.Root.DirectorKeys)
+	keys, err := ReceiptKeys(e.Root)
 	if err != nil {
 		return nil
 	}

@@ -3,6 +3,7 @@ package evidence
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"gatecast/internal/seal"
 	"gatecast/internal/wire"
@@ -26,6 +27,13 @@ func OpenReceipt(envelope []byte, director []seal.PublicKey, device wire.DeviceI
 		return wire.Receipt{}, fmt.Errorf("opening receipt %d: %w", r.Version, ErrReceipt)
 	}
 	return r, nil
+}
+
+// ReceiptKeys returns the keys whose receipts count under a trust root: the
+// director's, and those before it. The chain of receipts goes on under the new
+// key, so that one forged with a retired key has no place in it.
+func ReceiptKeys(root wire.Root) ([]seal.PublicKey, error) {
+	return seal.ParsePublicKeys(append(slices.Clone(root.DirectorKeys), root.PastDirectorKeys...))
 }
 
 // OpenRoot reads a trust root that is signed by a root key of its own, as a

@@ -9,6 +9,7 @@
 package seal
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -59,6 +60,9 @@ func KeyFromSeed(seed []byte) (Key, error) {
 	}
 	return Key{ed25519.NewKeyFromSeed(seed)}, nil
 }
+
+// IsZero reports whether k is no key.
+func (k Key) IsZero() bool { return len(k.private) == 0 }
 
 // Seed returns the secret that KeyFromSeed takes.
 func (k Key) Seed() []byte { return k.private.Seed() }
@@ -207,6 +211,22 @@ func verify(envelope []byte, most int, trusted []PublicKey) ([]byte, error) {
 		}
 	}
 	return nil, ErrSignature
+}
+
+// SignedBy reports whether an envelope that Sign made names one of keys as a
+// signer, without verifying anything. It is for the side that signed it, as
+// Peek is, and cheap: a controller asks it for every plan that it offers.
+func SignedBy(envelope []byte, keys ...PublicKey) bool {
+	at := bytes.LastIndex(envelope, []byte(`"signatures":`))
+	if at < 0 {
+		return false
+	}
+	for _, k := range keys {
+		if bytes.Contains(envelope[at:], []byte(`"keyid":"`+k.ID()+`"`)) {
+			return true
+		}
+	}
+	return false
 }
 
 // Sign, KeyID make Key a dsse.Signer.

@@ -112,6 +112,9 @@ func (s sealer) SealPlan(p *wire.Plan) ([]byte, error) {
 // SealManifest implements planner.Sealer.
 func (s sealer) SealManifest(m *wire.Manifest) ([]byte, error) { return s.o.trust.SealManifest(m) }
 
+// InForce implements planner.Sealer.
+func (s sealer) InForce(t wire.DocType, envelope []byte) bool { return s.o.trust.InForce(t, envelope) }
+
 // programme writes the n-th programme: three slots a day, which move, grow
 // quieter or change their clips with n.
 func programme(r *rand.Rand, n int) string {

@@ -24,6 +24,7 @@ type State struct {
 	Session      uint64      `json:"session"`
 	Online       bool        `json:"online"` // false only in the last will, where only Session and Online count
 	AtUS         int64       `json:"at_us,omitempty"`
+	RootVersion  uint64      `json:"root_version,omitempty"` // of the trust root in force; 0 from a device that cannot follow it
 	PlanVersion  uint64      `json:"plan_version,omitempty"`
 	PlanSHA256   string      `json:"plan_sha256,omitempty"`
 	HorizonS     int64       `json:"horizon_s,omitempty"` // unix seconds up to which the plan is materialised
@@ -133,6 +134,16 @@ type PlanOffer struct {
 	Manifest DocRef          `json:"manifest"`
 	PlanDoc  json.RawMessage `json:"plan_doc,omitempty"`     // DSSE envelope
 	ManDoc   json.RawMessage `json:"manifest_doc,omitempty"` // DSSE envelope
+	// Root is the version of the trust root by which both documents hold. A
+	// device with a lower one gets the roots between from PathRoots first. It
+	// is a hint, not signed; 0 says nothing.
+	Root uint64 `json:"root,omitempty"`
+}
+
+// RootOffer tells a device that has no plan which version of the trust root
+// there is. It is a hint, not signed.
+type RootOffer struct {
+	Version uint64 `json:"version"`
 }
 
 // DocRef names a sealed document by the SHA-256 of its envelope's bytes.

@@ -22,6 +22,9 @@ import (
 //	1  2026-11-23  added: records checkpoint, receipt and drop, Ack.Receipt,
 //	               State.Receipt
 //	1  2026-11-23  added: record incident
+//	1  2026-11-23  added: kind root with RootOffer, path /trust/root/N,
+//	               State.RootVersion, PlanOffer.Root, Root.ReleaseKeys and
+//	               PastDirectorKeys
 const Protocol = 1
 
 // Limits of one message.
@@ -62,6 +65,7 @@ const (
 	KindCommand Kind = "command" // down: envelope of Command
 	KindAck     Kind = "ack"     // down: Ack
 	KindTime    Kind = "time"    // down: envelope of TimeAnswer
+	KindRoot    Kind = "root"    // down: RootOffer
 )
 
 const prefix = "gatecast/v1"
@@ -124,7 +128,7 @@ func ParseDown(topic string) (DeviceID, Kind, error) {
 		return "", "", fmt.Errorf("topic %q: invalid device", topic)
 	}
 	switch kind {
-	case KindPlan, KindCommand, KindAck, KindTime:
+	case KindPlan, KindCommand, KindAck, KindTime, KindRoot:
 		return d, kind, nil
 	}
 	return "", "", fmt.Errorf("topic %q: unknown kind", topic)
