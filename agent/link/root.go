@@ -87,6 +87,7 @@ func (l *Link) adopt(chain [][]byte) error {
 	l.adopted(before)
 	if err != nil {
 		l.log.Warn("trust root refused", "held", l.o.Roots.Version(), "err", err)
+		l.o.Refused("root", err)
 	}
 	return err
 }

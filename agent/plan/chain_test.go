@@ -135,6 +135,23 @@ func TestFollowLeavesNoMomentWithoutAPlan(t *testing.T) {
 	}
 }
 
+// TestPowerCutBetweenRootAndPlan holds that a device which lost power after it
+// stored a root, and before the plan that holds by it, has no damage to report.
+func TestPowerCutBetweenRootAndPlan(t *testing.T) {
+	one, two, dir := newOffice(t), newOffice(t), t.TempDir()
+	s := openStore(t, dir, one)
+	if _, err := s.Accept(sign(t, planDoc(7, 1), one.director), sign(t, manifestDoc(3, 1), one.library), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.acceptRoot(sign(t, two.rootDoc(2), one.root, two.root)); err != nil {
+		t.Fatal(err)
+	}
+	s = openStore(t, dir, one)
+	if _, _, _, ok := s.Current(); ok || s.Damaged() || len(s.Mended()) > 0 {
+		t.Errorf("in force %v, damaged %v, mended %v; want nothing of it", ok, s.Damaged(), s.Mended())
+	}
+}
+
 // TestRevocationOutlivesItsKey holds I7: a revoked device stays so when the
 // director's key is rotated, and a retired key revokes nobody.
 func TestRevocationOutlivesItsKey(t *testing.T) {

@@ -78,7 +78,8 @@ type Store struct {
 
 	mu       sync.Mutex
 	root     *wire.Root
-	roots    [][]byte // envelopes from the pinned root to the one in force
+	roots    [][]byte     // envelopes from the pinned root to the one in force
+	before   []*wire.Root // from the pinned root to the one before that in force
 	library  []seal.PublicKey
 	director []seal.PublicKey
 	receipts []seal.PublicKey // director's keys, and those before: for what they left behind
@@ -253,10 +254,30 @@ func (s *Store) loadAccepted() {
 			return
 		}
 	}
+	if err != nil && s.wereGood(planEnv, manEnv) {
+		// A power cut came between a root and the documents that hold by it.
+		_ = s.fs.Remove(filepath.Join(s.dir, acceptedName))
+		return
+	}
 	s.mended = append(s.mended, acceptedName)
 	// Kept for whoever looks into it. A disk that cannot rename keeps it under
 	// its name, until the next accepted pair takes its place.
 	_ = s.fs.Rename(filepath.Join(s.dir, acceptedName), filepath.Join(s.dir, acceptedName+".refused"))
+}
+
+// wereGood reports whether documents that do not hold by the root in force did
+// by one before it.
+func (s *Store) wereGood(planEnv, manEnv []byte) bool {
+	for _, root := range s.before {
+		t := Store{device: s.device}
+		if t.useRoot(root) != nil {
+			continue
+		}
+		if _, err := t.open(planEnv, manEnv, 0); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // Damaged reports whether stored documents were put aside because they did
@@ -423,6 +444,9 @@ func (s *Store) useRoot(root *wire.Root) error {
 	receipts, err := evidence.ReceiptKeys(*root)
 	if err != nil {
 		return fmt.Errorf("trust root: past director keys: %w", err)
+	}
+	if s.root != nil {
+		s.before = append(s.before, s.root)
 	}
 	s.root, s.library, s.director, s.receipts = root, library, director, receipts
 	return nil

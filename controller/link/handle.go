@@ -78,9 +78,13 @@ func (l *Link) hello(b *box, h wire.Hello) error {
 	if err != nil {
 		return err
 	}
-	// First and with a clock read now: what waits makes the time wrong.
-	if err := l.tellTime(b.id, h.Nonce); err != nil {
-		return err
+	// First and with a clock read now: what waits makes the time wrong. A
+	// device that missed a rotation would take the answer for a forgery; it
+	// asks again once it has the root, which repair offers.
+	if l.o.Trust.Heard(h.State.RootVersion) {
+		if err := l.tellTime(b.id, h.Nonce); err != nil {
+			return err
+		}
 	}
 	if h.Session < before.Session {
 		// Taken all the same: a device whose card was written anew counts

@@ -91,6 +91,8 @@ type Trust interface {
 	OpenReceipt(envelope []byte, device wire.DeviceID) (wire.Receipt, error)
 	// RootVersion is that of the trust root in force.
 	RootVersion() uint64
+	// Heard reports whether a device with that root believes the director.
+	Heard(version uint64) bool
 	// InForce reports whether a plan or manifest is by a key of that root.
 	InForce(t wire.DocType, envelope []byte) bool
 }

@@ -465,6 +465,7 @@ type sealer struct{}
 func (sealer) OpenReceipt([]byte, wire.DeviceID) (wire.Receipt, error) { return wire.Receipt{}, nil }
 
 func (sealer) RootVersion() uint64                                       { return 1 }
+func (sealer) Heard(uint64) bool                                         { return true }
 func (sealer) InForce(wire.DocType, []byte) bool                         { return true }
 func (sealer) SealTime(wire.DeviceID, string, time.Time) ([]byte, error) { return nil, nil }
 func (sealer) SealCommand(*wire.Command) ([]byte, error)                 { return nil, nil }

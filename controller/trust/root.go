@@ -163,6 +163,18 @@ func (a *Authority) RootOf(version uint64) (envelope []byte, ok bool) {
 	return nil, false
 }
 
+// Heard reports whether a device that obeys that version of the root document
+// believes what the director signs now. Of a version that is not known, and of
+// 0, nothing is known against it.
+func (a *Authority) Heard(version uint64) bool {
+	for _, old := range a.past {
+		if old.Version == version {
+			return slices.Contains(old.DirectorKeys, a.director.Public().String())
+		}
+	}
+	return true
+}
+
 // Key is what is known of a key in force.
 type Key struct {
 	Role  Role
