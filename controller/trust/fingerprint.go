@@ -3,7 +3,9 @@ package trust
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -13,8 +15,8 @@ func (a *Authority) Server() *x509.Certificate {
 	return a.current(&a.server, x509.ExtKeyUsageServerAuth).Leaf
 }
 
-// Authority returns the certificate of the fleet's CA.
-func (a *Authority) Authority() *x509.Certificate { return a.ca }
+// Authority returns the certificate of the CA that Server is of.
+func (a *Authority) Authority() *x509.Certificate { return a.serverCA.cert }
 
 // Shown returns the certificates of a trust folder without opening it, so that
 // they can be read beside a running controller: what browsers see, and the CA
@@ -23,7 +25,10 @@ func Shown(dir string) (server, ca *x509.Certificate, err error) {
 	if server, err = readCertificate(filepath.Join(dir, "server.crt")); err != nil {
 		return nil, nil, err
 	}
-	ca, err = readCertificate(filepath.Join(dir, "ca.crt"))
+	ca, err = readCertificate(filepath.Join(dir, oldCA+".crt"))
+	if errors.Is(err, fs.ErrNotExist) {
+		ca, err = readCertificate(filepath.Join(dir, "ca.crt"))
+	}
 	return server, ca, err
 }
 
