@@ -231,7 +231,7 @@ func (c *Controller) openPages() (err error) {
 	c.pages, err = web.New(web.Options{
 		Registry: c.Store, Scopes: c.Store, Points: officePoints{c}, Devices: c.Store, Ledger: c.Store, Clips: c.Store, Media: officeMedia{c}, Programmes: c.Store,
 		Planner: officePlanner{c}, JoinCodes: c.Store, Trust: officeTrust{c}, Audit: c.Store, Evidence: officeEvidence{c}, Logins: c.logins,
-		Publications: c.Store, Losses: c.Store, Recovery: officeRecovery{c},
+		Publications: c.Store, Losses: c.Store, Recovery: officeRecovery{c}, Incidents: c.Store,
 		Events: c.hub, Trouble: c.Store.Trouble, Logger: c.part("web"), Zone: zone, Name: c.o.Config.Name, Version: c.o.Version, Demo: c.o.Demo,
 		Calendar:       c.calendar,
 		AdminAddresses: c.o.Config.Web.Admins(), TrustedProxies: c.o.Config.Web.Proxies(), Insist: c.certificate != nil, Certificates: c.certificates(),

@@ -39,6 +39,7 @@ const (
 	AuditPointTime    AuditCode = "point_time"
 	AuditConfirmPlans AuditCode = "confirm_plans"
 	AuditRegistry     AuditCode = "registry" // the registry was imported
+	AuditIncident     AuditCode = "incident" // a 安全事件 was ticked off; Detail is what was done
 )
 
 // What is done to the audit and to personal data, by people and by the
@@ -57,7 +58,7 @@ const (
 var AuditCodes = []AuditCode{
 	AuditLogin, AuditLoginRefused, AuditLogout, AuditPassword, AuditForbidden, AuditConsole,
 	AuditClip, AuditProgramme, AuditActivate, AuditPublish, AuditAmend, AuditExport,
-	AuditJoinCode, AuditPointSync, AuditPointTime, AuditConfirmPlans, AuditRegistry,
+	AuditJoinCode, AuditPointSync, AuditPointTime, AuditConfirmPlans, AuditRegistry, AuditIncident,
 	AuditRestore, AuditViewed, AuditExported, AuditPruned, AuditRetention, AuditReveal, AuditPhoneErased,
 }
 

@@ -89,7 +89,7 @@ func families() map[string][]string {
 		"record.":        {"boot", "intent", "outcome", "plan", "clock", "gap", "stop", "checkpoint", "receipt", "drop", "other"},
 		"broken.":        {"badreceipt", "chain", "disputed", "forged", "fork", "stranger"},
 		"audit.":         {"login", "login_refused", "logout", "password", "join_code", "clip", "programme", "activate", "point_sync", "point_time", "restore", "confirm_plans", "publish", "amend", "export"},
-		"done.":          {"password", "programme", "activated", "published", "amended", "confirmed"},
+		"done.":          {"incident", "password", "programme", "activated", "published", "amended", "confirmed"},
 		"period.":        {"today", "yesterday", "week", "last_week", "days14"},
 		"tag.":           append(slices.Clone(scamTypes), audiences...),
 		"weekday.short.": {"mon", "tue", "wed", "thu", "fri", "sat", "sun"},
@@ -128,6 +128,12 @@ func families() map[string][]string {
 		if code != "detail" {
 			f["cond."] = append(f["cond."], code+".text")
 		}
+	}
+	for _, k := range append([]fleet.IncidentKind{
+		"other", fleet.IncidentStranger, fleet.IncidentNoDevice, fleet.IncidentRevoked, fleet.IncidentOtherName, fleet.IncidentOtherTopic,
+		fleet.IncidentCodeGuess, fleet.IncidentCodeReused, fleet.IncidentOtherDoc, fleet.IncidentJournal, fleet.IncidentClone,
+	}, wire.DeviceIncidents...) {
+		f["incident."] = append(f["incident."], string(k), string(k)+".text")
 	}
 	delete(f, "cond.link_down") // shown as offline, by our own knowledge
 	f["cond."] = slices.DeleteFunc(f["cond."], func(c string) bool { return strings.HasPrefix(c, "link_down") })

@@ -177,11 +177,14 @@ const recent = 7 * 24 * time.Hour
 // losses are the needs of the office that no single point has: records that
 // could not be taken, and devices that wait after a restore.
 func (s *Server) losses(ctx context.Context, v *visit, devices []fleet.Device) ([]need, error) {
+	list, err := s.incidentNeeds(ctx, v, 0)
+	if err != nil {
+		return nil, fmt.Errorf("reading incidents: %w", err)
+	}
 	counts, err := s.o.Losses.DeadCounts(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading counts of dead letters: %w", err)
 	}
-	var list []need
 	records, refused, from := 0, 0, 0
 	for _, c := range counts {
 		if v.Now.Sub(c.Last) > recent {

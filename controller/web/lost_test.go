@@ -77,6 +77,8 @@ func (w *world) trouble(t testing.TB, pages map[string]string) {
 	if pages == nil {
 		return
 	}
+	w.attacks(t)
+	pages["incidents"], pages["incidents_all"] = "/incidents", "/incidents?all=1"
 	pages["rejected"], pages["rejected_one"], pages["restored"] = "/rejected", "/rejected?device="+string(d.ID), "/restored"
 	pages["publications"], pages["publication"] = "/publications", publicationPath(p.ID)
 	pages["publish"], pages["publish_refused"] = "/publications/new?from=2026-11-16&to=2026-11-21", "/publications/new?from=2026-11-16&to=2026-11-23"

@@ -200,6 +200,7 @@ type Options struct {
 	Publications Publications
 	Losses       Losses
 	Recovery     Recovery
+	Incidents    Incidents
 
 	Logins *auth.Logins
 	Events *Hub // nil means that pages are refreshed by the clock only
@@ -232,8 +233,8 @@ func (o *Options) validate() error {
 		return errors.New("web options: Clips, Media, Programmes and Planner are required")
 	case o.JoinCodes == nil, o.Trust == nil, o.Audit == nil:
 		return errors.New("web options: JoinCodes, Trust and Audit are required")
-	case o.Publications == nil, o.Losses == nil, o.Recovery == nil, o.Evidence == nil:
-		return errors.New("web options: Publications, Losses, Recovery and Evidence are required")
+	case o.Publications == nil, o.Losses == nil, o.Recovery == nil, o.Evidence == nil, o.Incidents == nil:
+		return errors.New("web options: Publications, Losses, Recovery, Evidence and Incidents are required")
 	case o.Logins == nil, o.Logger == nil, o.Zone == nil:
 		return errors.New("web options: Logins, Logger and Zone are required")
 	}

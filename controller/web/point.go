@@ -120,6 +120,11 @@ func (s *Server) point(ctx context.Context, v *visit, r *http.Request) (frame, e
 	if n := len(view.Evidence.Breaks); n > 0 {
 		view.Needs = append([]need{v.L.brokenNeed(pt, view.Evidence.Breaks)}, view.Needs...)
 	}
+	attacks, err := s.incidentNeeds(ctx, v, id)
+	if err != nil {
+		return f, fmt.Errorf("reading incidents: %w", err)
+	}
+	view.Needs = append(attacks, view.Needs...)
 	view.Strip = v.L.stripOf(rows, p.device[id], today, v.Now)
 	records, err := s.recordsOf(ctx, now, id, v.Now)
 	if err != nil {

@@ -28,6 +28,7 @@ func (s *Server) routes() http.Handler {
 	s.may(mux, fleet.ActAccount, "POST /password", s.changePassword)
 
 	s.myRoutes(mux)
+	s.incidentRoutes(mux)
 
 	// overview
 	s.page(mux, fleet.ActRead, "/{$}", "overview", s.overview)
