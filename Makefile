@@ -4,7 +4,7 @@
 GO ?= go
 export CGO_ENABLED = 0
 
-.PHONY: build test tools race lint fuzz cross demo faults rivals powercut clean
+.PHONY: build test tools race lint fuzz cross sbom reproduce vuln demo faults rivals powercut clean
 
 build:
 	$(GO) build -trimpath -o bin/ ./cmd/...
@@ -33,6 +33,17 @@ fuzz:
 
 cross:
 	sh internal/repocheck/cross.sh
+
+# What is in the programs, and whether somebody else gets the same bytes.
+sbom: cross
+	sh internal/repocheck/sbom.sh
+
+reproduce:
+	sh internal/repocheck/reproduce.sh
+
+# Before a release: fails where the vulnerability database cannot be asked.
+vuln:
+	VULN=require sh internal/repocheck/vuln.sh
 
 demo:
 	$(GO) run ./cmd/gatecast demo
