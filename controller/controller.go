@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"gatecast/controller/api"
 	"gatecast/controller/auth"
 	"gatecast/controller/broker"
 	"gatecast/controller/config"
@@ -81,6 +82,7 @@ type Controller struct {
 	incidents *incident.Desk
 
 	pages   *web.Server
+	calls   *api.Server
 	webL    net.Listener
 	plainL  net.Listener // redirects to webL; nil without one
 	deviceL net.Listener
@@ -228,13 +230,19 @@ func (c *Controller) openPages() (err error) {
 	if c.exports, err = dossier.New(dossier.Options{Store: c.Store, Trust: c.Trust, Zone: zone, Office: c.o.Config.Name}); err != nil {
 		return err
 	}
+	if c.calls, err = api.New(api.Options{
+		Tokens: c.Store, Fleet: c.Store, Ledger: c.Store, Audit: c.Store, JoinCode: c.JoinCode, Trouble: c.Store.Trouble,
+		Logger: c.part("api"), Zone: zone, Version: c.o.Version,
+	}); err != nil {
+		return err
+	}
 	c.pages, err = web.New(web.Options{
 		Registry: c.Store, Scopes: c.Store, Points: officePoints{c}, Devices: c.Store, Ledger: c.Store, Clips: c.Store, Media: officeMedia{c}, Programmes: c.Store,
 		Planner: officePlanner{c}, JoinCodes: c.Store, Trust: officeTrust{c}, Audit: c.Store, Evidence: officeEvidence{c}, Logins: c.logins,
 		Publications: c.Store, Losses: c.Store, Recovery: officeRecovery{c}, Incidents: c.Store,
 		Events: c.hub, Trouble: c.Store.Trouble, Logger: c.part("web"), Zone: zone, Name: c.o.Config.Name, Version: c.o.Version, Demo: c.o.Demo,
 		Calendar:       c.calendar,
-		AdminAddresses: c.o.Config.Web.Admins(), TrustedProxies: c.o.Config.Web.Proxies(), Insist: c.certificate != nil, Certificates: c.certificates(),
+		AdminAddresses: c.o.Config.Web.Admins(), TrustedProxies: c.o.Config.Web.Proxies(), Insist: c.certificate != nil, Certificates: c.certificates(), Tokens: c.Store,
 	})
 	return err
 }

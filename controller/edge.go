@@ -21,6 +21,9 @@ const (
 	webPerAddress = 128
 )
 
+// callTime bounds how long an API call and its answer may be on the way.
+const callTime = time.Minute
+
 var deviceLimits = doorway.Limits{Total: 8192, PerAddress: 512}
 
 // openEdge reads the operator's own certificate and binds the port that sends
@@ -53,7 +56,10 @@ func (c *Controller) servePages() {
 	default:
 		secure = c.Trust.PagesTLS()
 	}
-	c.serve("web server", doorway.Listen(c.webL, limits), c.pages, secure)
+	front := http.NewServeMux()
+	front.Handle("/", c.pages)
+	front.Handle("/api/", doorway.Visitors(limits.Trusted, doorway.Patience(callTime, callTime, c.calls)))
+	c.serve("web server", doorway.Listen(c.webL, limits), front, secure)
 	if c.plainL != nil {
 		_, port, _ := net.SplitHostPort(c.webL.Addr().String()) // an address of our own
 		c.serve("redirect server", doorway.Listen(c.plainL, limits), doorway.ToHTTPS(port), nil)

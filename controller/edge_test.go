@@ -38,6 +38,14 @@ func TestPagesAreServedByTheOwnCA(t *testing.T) {
 	if res.Request.URL.Scheme != "https" || res.Request.URL.RequestURI() != "/login?x=1" || !strings.Contains(string(body), "门播") {
 		t.Errorf("ended at %s: %d", res.Request.URL, res.StatusCode)
 	}
+	call, err := client.Get("https://" + c.webL.Addr().String() + "/api/v1/token")
+	if err != nil {
+		t.Fatal(err)
+	}
+	call.Body.Close()
+	if call.StatusCode != http.StatusUnauthorized || call.Header.Get("Content-Type") != "application/json; charset=utf-8" {
+		t.Errorf("the API without a token: %d %s", call.StatusCode, call.Header.Get("Content-Type"))
+	}
 	if page, own := c.Fingerprints(); page != doorway.Fingerprint(seen.PeerCertificates[0]) || own != doorway.Fingerprint(ca) {
 		t.Error("the fingerprints are not those of what is shown")
 	}

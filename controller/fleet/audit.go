@@ -22,6 +22,13 @@ const (
 	AuditConsole      AuditCode = "console_password" // a one-time password made on the controller's console
 )
 
+// What is done to API tokens; Object is the token's name, Detail its scopes
+// and its last day.
+const (
+	AuditToken        AuditCode = "token"
+	AuditTokenRevoked AuditCode = "token_revoked"
+)
+
 // What is done to content and plans.
 const (
 	AuditClip      AuditCode = "clip"
@@ -56,7 +63,7 @@ const (
 
 // AuditCodes is every code, in the order in which a page offers them.
 var AuditCodes = []AuditCode{
-	AuditLogin, AuditLoginRefused, AuditLogout, AuditPassword, AuditForbidden, AuditConsole,
+	AuditLogin, AuditLoginRefused, AuditLogout, AuditPassword, AuditForbidden, AuditConsole, AuditToken, AuditTokenRevoked,
 	AuditClip, AuditProgramme, AuditActivate, AuditPublish, AuditAmend, AuditExport,
 	AuditJoinCode, AuditPointSync, AuditPointTime, AuditConfirmPlans, AuditRegistry, AuditIncident,
 	AuditRestore, AuditViewed, AuditExported, AuditPruned, AuditRetention, AuditReveal, AuditPhoneErased,

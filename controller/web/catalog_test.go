@@ -89,7 +89,7 @@ func families() map[string][]string {
 		"record.":        {"boot", "intent", "outcome", "plan", "clock", "gap", "stop", "checkpoint", "receipt", "drop", "other"},
 		"broken.":        {"badreceipt", "chain", "disputed", "forged", "fork", "stranger"},
 		"audit.":         {"login", "login_refused", "logout", "password", "join_code", "clip", "programme", "activate", "point_sync", "point_time", "restore", "confirm_plans", "publish", "amend", "export"},
-		"done.":          {"incident", "password", "programme", "activated", "published", "amended", "confirmed"},
+		"done.":          {"token_revoked", "incident", "password", "programme", "activated", "published", "amended", "confirmed"},
 		"period.":        {"today", "yesterday", "week", "last_week", "days14"},
 		"tag.":           append(slices.Clone(scamTypes), audiences...),
 		"weekday.short.": {"mon", "tue", "wed", "thu", "fri", "sat", "sun"},
@@ -109,6 +109,10 @@ func families() map[string][]string {
 	for _, c := range fleet.DeadCodes {
 		f["dead."] = append(f["dead."], string(c), string(c)+".text")
 	}
+	for _, a := range fleet.TokenScopes {
+		f["tokens.scope."] = append(f["tokens.scope."], string(a))
+	}
+	f["tokens."] = []string{"holds", "revoked", "ended", "orphan"}
 	f["gaps.why."] = []string{"corrupt", "full", "aged", "sync", "other"}
 	f["cause."] = []string{string(fleet.CauseLate), string(fleet.CauseEvidence)}
 	for _, d := range schedules.DayTypes() {

@@ -10,10 +10,13 @@ import (
 )
 
 // edgeRoutes are the pages about the way in: which certificate this server
-// shows.
+// shows, and which programs have a token.
 func (s *Server) edgeRoutes(mux *http.ServeMux) {
 	s.may(mux, fleet.ActAccount, "GET /certificate", s.certificate)
 	s.public(mux, "GET /ca.crt", s.authority)
+	s.may(mux, fleet.ActUsers, "GET /tokens", s.tokens)
+	s.may(mux, fleet.ActUsers, "POST /tokens", s.addToken)
+	s.may(mux, fleet.ActUsers, "POST /tokens/{id}/revoke", s.revokeToken)
 }
 
 // administrative are the actions that admin_addresses confines.

@@ -149,6 +149,14 @@ type Certificates interface {
 	CA() []byte
 }
 
+// Tokens keeps the tokens of the API.
+type Tokens interface {
+	Tokens(ctx context.Context) ([]fleet.Token, error) // newest first
+	AddToken(ctx context.Context, t fleet.Token) (fleet.TokenID, error)
+	RevokeToken(ctx context.Context, id fleet.TokenID, by string, at time.Time) (fleet.Token, error)
+	Users(ctx context.Context) ([]fleet.User, error)
+}
+
 // Audit keeps who did what.
 type Audit interface {
 	AddAudit(ctx context.Context, a fleet.Audit) error
@@ -216,6 +224,7 @@ type Options struct {
 	AdminAddresses []netip.Prefix // from where accounts, settings and audit may be opened; none means from everywhere
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	Insist         bool           // on TLS: the certificate is one that every browser knows
+	Tokens         Tokens         // nil means that there is no API
 	Certificates   Certificates   // nil means that there is no TLS here
 
 	Name      string           // of the office, where the registry has no subdistrict yet

@@ -59,7 +59,7 @@ func TestPermissionTable(t *testing.T) {
 		}
 		lines = append(lines, fmt.Sprintf("%-4s %-36s %-12s %s\n", method, path, cmpOr(string(rt.Action), "-"), strings.Join(who, " ")))
 	}
-	slices.SortFunc(lines, func(a, c string) int { return strings.Compare(a[5:], c[5:]) })
+	slices.SortFunc(lines, func(a, c string) int { return strings.Compare(a[5:]+a[:5], c[5:]+c[:5]) })
 	b.WriteString(strings.Join(lines, ""))
 	if *update {
 		if err := os.WriteFile(permissionTable, []byte(b.String()), 0o644); err != nil {

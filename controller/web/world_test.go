@@ -102,7 +102,7 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 		t.Fatal(err)
 	}
 	o := Options{
-		Registry: w.store, Scopes: w.store, Points: w.store, Devices: w.store, Ledger: w.store, JoinCodes: w.store, Audit: w.store, Publications: w.store, Losses: w.store, Recovery: w.store, Incidents: w.store, Clips: w.store, Programmes: w.store,
+		Registry: w.store, Scopes: w.store, Points: w.store, Devices: w.store, Ledger: w.store, JoinCodes: w.store, Audit: w.store, Publications: w.store, Losses: w.store, Recovery: w.store, Incidents: w.store, Tokens: w.store, Clips: w.store, Programmes: w.store,
 		Media: w.media, Planner: testPlanner{w.planner}, Trust: testTrust{}, Evidence: testEvidence{w}, Logins: logins, Events: w.hub,
 		Logger: slog.New(slog.NewTextHandler(w.log, nil)), Zone: shanghai, Now: w.now, Version: "0.1", Demo: true,
 	}
