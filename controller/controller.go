@@ -237,7 +237,7 @@ func (c *Controller) openPages() (err error) {
 		return err
 	}
 	c.pages, err = web.New(web.Options{
-		Registry: c.Store, Scopes: c.Store, Points: officePoints{c}, Devices: c.Store, Ledger: c.Store, Clips: c.Store, Media: officeMedia{c}, Programmes: c.Store,
+		Registry: c.Store, Scopes: c.Store, Points: officePoints{c}, Devices: c.Store, Ledger: c.Store, Clips: c.Store, Approvals: officeApprovals{c.Store, c}, Media: officeMedia{c}, Programmes: c.Store,
 		Planner: officePlanner{c}, JoinCodes: c.Store, Trust: officeTrust{c}, Audit: c.Store, Evidence: officeEvidence{c}, Logins: c.logins,
 		Publications: c.Store, Losses: c.Store, Recovery: officeRecovery{c}, Incidents: c.Store,
 		Events: c.hub, Trouble: c.Store.Trouble, Logger: c.part("web"), Zone: zone, Name: c.o.Config.Name, Version: c.o.Version, Demo: c.o.Demo,
@@ -268,7 +268,7 @@ func (c *Controller) Start() error {
 	c.stack.Go("notary", c.notary.Run, c.fail)
 	c.stack.Go("planner", c.Planner.Run, c.fail)
 	handler := depot.Handler(depot.Options{
-		Store: c.Store, Trust: c.Trust, Clips: c.media, MQTTAddr: c.MQTTAddr(),
+		Store: c.Store, Trust: c.Trust, Clips: approvedClips{c}, MQTTAddr: c.MQTTAddr(),
 		OnEnrolled: func(wire.DeviceID) { c.Planner.Poke() }, OnRefused: c.attempted, Logger: c.part("depot"),
 	})
 	c.serve("device server", doorway.Listen(c.deviceL, deviceLimits), handler, c.Trust.ServerTLS())

@@ -83,8 +83,9 @@ func (c *Controller) authorize(cert *x509.Certificate) (broker.Identity, bool) {
 	return broker.Identity{Device: id, Deliver: d.State != fleet.DeviceActive}, true
 }
 
-// AddClip reads an upload, adds it to the library and has the manifest signed
-// anew. A refusal is a *fleet.Error with the reason; nothing is kept then.
+// AddClip reads an upload and keeps it as a draft, which sounds nowhere before
+// it is signed off: see Store.DecideClip. A refusal is a *fleet.Error with the
+// reason; nothing is kept then.
 func (c *Controller) AddClip(ctx context.Context, file string, r io.Reader, clip fleet.Clip) (fleet.Clip, []media.Warning, error) {
 	up, err := c.media.Ingest(ctx, file, r, media.Options{MaxDuration: c.o.Config.Sound.MaxClip})
 	if err != nil {
@@ -101,7 +102,6 @@ func (c *Controller) AddClip(ctx context.Context, file string, r io.Reader, clip
 	if err != nil {
 		return fleet.Clip{}, nil, err
 	}
-	c.Planner.Poke()
 	c.publish(fleet.Event{Kind: fleet.EventClip})
 	clip, err = c.Store.Clip(ctx, id)
 	return clip, up.Warnings, err
@@ -123,6 +123,7 @@ type officeMedia struct{ c *Controller }
 func (m officeMedia) Ingest(ctx context.Context, file string, r io.Reader, info web.ClipInfo, by string) (fleet.Clip, []web.Note, error) {
 	clip, warnings, err := m.c.AddClip(ctx, file, r, fleet.Clip{
 		Name: info.Name, Title: info.Title, ScamType: info.ScamType, Audience: info.Audience, Text: info.Text, By: by,
+		ValidFrom: info.ValidFrom, ValidUntil: info.ValidUntil,
 	})
 	notes := make([]web.Note, 0, len(warnings))
 	for _, w := range warnings {

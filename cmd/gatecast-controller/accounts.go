@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -40,14 +41,24 @@ func (p *program) password(ctx context.Context, login string) error {
 		if err != nil {
 			return err
 		}
-		if len(all) > 0 {
+		if p.role != "" && !p.role.Valid() {
+			return &fleet.Error{Code: fleet.Invalid,
+				Text:   fmt.Sprintf("没有“%s”这个角色；可用的有 %v", p.role, fleet.Roles),
+				TextEN: fmt.Sprintf("there is no role %q; the roles are %v", p.role, fleet.Roles)}
+		}
+		if len(all) > 0 && p.role == "" {
 			return &fleet.Error{Code: fleet.NotFound,
 				Text:   fmt.Sprintf("没有“%s”这个账号；已有的账号请管理员在网页上新建", login),
 				TextEN: fmt.Sprintf("there is no account %q", login)}
 		}
-		user = fleet.User{Login: login, Name: login, Role: fleet.Admin, Created: time.Now()}
+		user = fleet.User{Login: login, Name: login, Role: cmp.Or(p.role, fleet.Admin), Created: time.Now()}
 	} else if err != nil {
 		return err
+	}
+	if p.role != "" && user.Role != p.role {
+		return &fleet.Error{Code: fleet.Conflict,
+			Text:   fmt.Sprintf("“%s”已是 %s 账号；角色由管理员在网页上改", login, user.Role),
+			TextEN: fmt.Sprintf("%q is an account of role %s; an administrator changes roles on the pages", login, user.Role)}
 	}
 	once := auth.OneTime()
 	if user.Password, err = auth.Hash(once); err != nil {

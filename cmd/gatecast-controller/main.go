@@ -40,7 +40,9 @@ const usageText = `用法 · usage: gatecast-controller [SUBCOMMAND] [--config F
   run                     运行，直到 SIGTERM · run until SIGTERM (the default)
   config describe         打印带说明的默认配置 · print the annotated default configuration
   config check            检查配置文件 · check a configuration file
-  password LOGIN          设置一次性口令并打印 · set and print a one-time password
+  password LOGIN [--role ROLE]
+                          设置一次性口令并打印；给出角色（如 approver 签发人）可新建账号
+                          · set and print a one-time password; with a role (e.g. approver) it makes the account
   registry example        打印名册样例 · print an example registry
   registry import FILE    导入名册（可重复） · import units, compounds, points, groups, liaisons
   backup FILE             备份数据库、密钥和素材，可在运行中做 · back up database, keys and clips; also while running
@@ -62,6 +64,7 @@ type program struct {
 	file     string
 	cfg      config.Config
 	period   dossier.Query // of export
+	role     fleet.Role    // of an account that password makes
 }
 
 func run(args []string, out, errw io.Writer) int {
@@ -76,6 +79,7 @@ func run(args []string, out, errw io.Writer) int {
 	flags.StringVar((*string)(&p.period.From), "from", "", "first day of an export, 2006-01-02")
 	flags.StringVar((*string)(&p.period.To), "to", "", "last day of an export")
 	flags.StringVar(&p.period.Point, "point", "", "code of the one point to export")
+	flags.StringVar((*string)(&p.role), "role", "", "role of a new account")
 	var words []string
 	for rest := args; ; {
 		if err := flags.Parse(rest); errors.Is(err, flag.ErrHelp) {

@@ -169,24 +169,41 @@ func (d *demo) furnish(ctx context.Context) error {
 	if err := addSampleClips(ctx, d.office); err != nil {
 		return err
 	}
-	user, err := d.office.Store.UserByLogin(ctx, "admin")
-	if fleet.CodeOf(err) == fleet.NotFound {
-		user, err = fleet.User{Login: "admin", Name: "张工", Role: fleet.Admin, Created: time.Now()}, nil
+	if err := sample.SignOff(ctx, d.office.Store, time.Now(), func(c fleet.Clip) bool { return c.Example }); err != nil {
+		return err
 	}
+	d.office.Planner.Poke()
+	password := auth.OneTime()
+	hash, err := auth.Hash(password)
 	if err != nil {
 		return err
 	}
-	password := auth.OneTime()
-	if user.Password, err = auth.Hash(password); err != nil {
-		return err
-	}
-	user.MustSet, user.PasswordSet = false, time.Now()
-	if _, err := d.office.Store.SaveUser(ctx, user); err != nil {
-		return fmt.Errorf("setting password: %w", err)
+	for _, user := range []fleet.User{{Login: "admin", Name: "张工", Role: fleet.Admin}, sample.Approver} {
+		if err := d.account(ctx, user, hash); err != nil {
+			return err
+		}
 	}
 	d.say("门播演示：示例街道，42 个小区门口、6 个村广播，名称均为虚构。",
 		"Gatecast demo: an invented subdistrict with 42 gates and 6 village points.")
 	d.say("网页 %s　账号 admin　口令 %s（本次有效）", "pages %s  account admin  password %s (for this run)", d.office.WebURL(), password)
+	d.say("上传的素材由签发人签发：账号 %s，口令相同", "what admin uploads is signed off by the approver: account %s, same password", sample.Approver.Login)
+	return nil
+}
+
+// account makes or finds an account and gives it the password with that hash.
+func (d *demo) account(ctx context.Context, fresh fleet.User, hash string) error {
+	user, err := d.office.Store.UserByLogin(ctx, fresh.Login)
+	if fleet.CodeOf(err) == fleet.NotFound {
+		user, err = fresh, nil
+		user.Created = time.Now()
+	}
+	if err != nil {
+		return err
+	}
+	user.Password, user.MustSet, user.PasswordSet = hash, false, time.Now()
+	if _, err := d.office.Store.SaveUser(ctx, user); err != nil {
+		return fmt.Errorf("setting password: %w", err)
+	}
 	return nil
 }
 

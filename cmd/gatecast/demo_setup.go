@@ -15,6 +15,7 @@ import (
 	"gatecast/audio/clips"
 	"gatecast/controller"
 	"gatecast/controller/fleet"
+	"gatecast/controller/sample"
 )
 
 // marker is the file that tells a demo folder from somebody's own.
@@ -100,7 +101,8 @@ func (d *demo) devicePorts() (https, mqtt string, err error) {
 	return https, mqtt, nil
 }
 
-// addSampleClips uploads the shipped clips that are not there yet.
+// addSampleClips uploads the shipped clips that are not there yet. They wait
+// for a sign-off.
 func addSampleClips(ctx context.Context, office *controller.Controller) error {
 	for _, c := range clips.All() {
 		if _, err := office.Store.ClipByName(ctx, c.Name); err == nil {
@@ -108,7 +110,7 @@ func addSampleClips(ctx context.Context, office *controller.Controller) error {
 		}
 		if _, _, err := office.AddClip(ctx, c.Name+".mp3", bytes.NewReader(c.Data()), fleet.Clip{
 			Name: c.Name, Title: c.Title, ScamType: c.ScamType, Audience: strings.Join(c.Audience, "、"),
-			Text: c.DisplayText, Example: true, By: "示例",
+			Text: c.DisplayText, Example: true, By: sample.Clerk.Login,
 		}); err != nil {
 			return fmt.Errorf("adding clip %q: %w", c.Name, err)
 		}

@@ -37,6 +37,12 @@ const (
 	AuditPublish   AuditCode = "publish"
 	AuditAmend     AuditCode = "amend"
 	AuditExport    AuditCode = "export" // of evidence
+
+	AuditClipEdit    AuditCode = "clip_edit"
+	AuditClipSubmit  AuditCode = "clip_submit"
+	AuditClipApprove AuditCode = "clip_approve"
+	AuditClipReturn  AuditCode = "clip_return"
+	AuditClipRecall  AuditCode = "clip_recall"
 )
 
 // What is done to points and devices.
@@ -65,6 +71,7 @@ const (
 var AuditCodes = []AuditCode{
 	AuditLogin, AuditLoginRefused, AuditLogout, AuditPassword, AuditForbidden, AuditConsole, AuditToken, AuditTokenRevoked,
 	AuditClip, AuditProgramme, AuditActivate, AuditPublish, AuditAmend, AuditExport,
+	AuditClipEdit, AuditClipSubmit, AuditClipApprove, AuditClipReturn, AuditClipRecall,
 	AuditJoinCode, AuditPointSync, AuditPointTime, AuditConfirmPlans, AuditRegistry, AuditIncident,
 	AuditRestore, AuditViewed, AuditExported, AuditPruned, AuditRetention, AuditReveal, AuditPhoneErased,
 }

@@ -39,6 +39,10 @@ const (
 // clip of a stale plan. It counts as what it is: the slot sounded.
 const NoteDefaultClip = "默认素材"
 
+// NoteNoClip is the note of a slot for which no clip of its playlist was signed
+// off and valid when it was planned.
+const NoteNoClip = "没有可播的素材"
+
 // Day is a local date as 2006-01-02; it sorts as text.
 type Day string
 

@@ -88,6 +88,9 @@ func Decide(o fleet.Obligation, outcomes []wire.Outcome, dev DeviceView, now tim
 	if t.standIns > 0 {
 		d.Note = fleet.NoteDefaultClip
 	}
+	if unplayable(o) && len(t.plays) == 0 {
+		d.Note = fleet.NoteNoClip
+	}
 	all := o.Plays > 0 && len(t.plays) >= o.Plays
 	if !all && now.Before(o.End.Add(Grace)) {
 		return d
@@ -279,12 +282,18 @@ func (t tally) reason(o fleet.Obligation, dev DeviceView, doubt bool) wire.Reaso
 	return best
 }
 
+// unplayable reports whether no clip could be planned for o: none of its
+// playlist was signed off and valid then.
+func unplayable(o fleet.Obligation) bool { return o.Plays > 0 && o.PlannedMS == 0 }
+
 // why says what the evidence about the device itself tells of plays that it
 // never reported.
 func (v DeviceView) why(o fleet.Obligation) wire.Reason {
 	switch {
 	case !v.Bound:
 		return wire.ReasonNotInstalled
+	case unplayable(o):
+		return wire.ReasonClipMissing
 	case v.Gone:
 		return wire.ReasonDevice
 	}

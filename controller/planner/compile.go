@@ -16,11 +16,14 @@ type world struct {
 	points  []fleet.Point
 	views   map[fleet.PointID]schedules.Point
 	devices map[fleet.PointID]fleet.Device // the active one
-	clips   map[string]fleet.Clip          // by name and by hash
+	clips   map[string]fleet.Clip          // those in the library, by name and by hash
+	known   map[string]fleet.Clip          // in whatever state, likewise
 	all     []fleet.Clip
+	today   fleet.Day // of the office
+	office  *time.Location
 }
 
-func (p *Planner) load(ctx context.Context) (*world, error) {
+func (p *Planner) load(ctx context.Context, now time.Time) (*world, error) {
 	units, err := p.o.Registry.Units(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading units: %w", err)
@@ -41,7 +44,10 @@ func (p *Planner) load(ctx context.Context) (*world, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading devices: %w", err)
 	}
-	w := &world{points: points, devices: map[fleet.PointID]fleet.Device{}, views: View(units, compounds, groups, points)}
+	w := &world{
+		points: points, devices: map[fleet.PointID]fleet.Device{}, views: View(units, compounds, groups, points),
+		office: p.office(), today: p.day(now),
+	}
 	for _, d := range devices {
 		if d.State == fleet.DeviceActive {
 			w.devices[d.Point] = d
@@ -50,19 +56,14 @@ func (p *Planner) load(ctx context.Context) (*world, error) {
 	if w.all, err = p.o.Content.Clips(ctx); err != nil {
 		return nil, fmt.Errorf("reading clips: %w", err)
 	}
-	w.clips = clipIndex(w.all)
-	return w, nil
-}
-
-// clipIndex finds usable clips by name and by hash.
-func clipIndex(clips []fleet.Clip) map[string]fleet.Clip {
-	index := make(map[string]fleet.Clip, 2*len(clips))
-	for _, c := range clips {
-		if c.Withdrawn.IsZero() {
-			index[c.Name], index[c.SHA256] = c, c
+	w.clips, w.known = make(map[string]fleet.Clip, 2*len(w.all)), make(map[string]fleet.Clip, 2*len(w.all))
+	for _, c := range w.all {
+		w.known[c.Name], w.known[c.SHA256] = c, c
+		if inLibrary(c, w.today) {
+			w.clips[c.Name], w.clips[c.SHA256] = c, c
 		}
 	}
-	return index
+	return w, nil
 }
 
 // View returns the points as targets see them: with the codes of their units
@@ -111,11 +112,14 @@ func parse(stored []fleet.Programme) ([]*schedules.Programme, map[string]fleet.P
 	return parsed, byCode, nil
 }
 
-// resolve returns the clips of a slot in the order of its playlist.
+// resolve returns the clips that may sound in a slot, in the order of its
+// playlist: those that are approved and valid from its start to its end. There
+// may be none; the slot is owed all the same.
 func (w *world) resolve(s schedules.Slot) ([]fleet.Clip, error) {
 	clips := make([]fleet.Clip, 0, len(s.Clips))
+	first, last := fleet.Day(s.Start.In(w.office).Format(time.DateOnly)), fleet.Day(s.End.Add(-1).In(w.office).Format(time.DateOnly))
 	for _, ref := range s.Clips {
-		c, ok := w.clips[ref]
+		c, ok := w.known[ref]
 		if !ok {
 			return nil, &fleet.Error{
 				Code:   fleet.Invalid,
@@ -123,10 +127,9 @@ func (w *world) resolve(s schedules.Slot) ([]fleet.Clip, error) {
 				TextEN: fmt.Sprintf("the clip library has no %q: upload it first, or choose another clip in the programme", ref),
 			}
 		}
-		clips = append(clips, c)
-	}
-	if len(clips) == 0 {
-		return nil, fmt.Errorf("slot %q: empty playlist", s.ID)
+		if c.MaySound(first, last) {
+			clips = append(clips, c)
+		}
 	}
 	return clips, nil
 }
@@ -139,7 +142,12 @@ func obligation(pt fleet.Point, s schedules.Slot, clips []fleet.Clip, prog fleet
 		Start: s.Start, End: s.End, Plays: s.Count, Verdict: fleet.Due, Demo: demo,
 	}
 	for k := range s.Count {
-		o.PlannedMS += clips[k%len(clips)].Duration().Milliseconds()
+		if len(clips) > 0 {
+			o.PlannedMS += clips[k%len(clips)].Duration().Milliseconds()
+		}
+	}
+	if len(clips) == 0 {
+		o.Note = fleet.NoteNoClip
 	}
 	if s.Silenced != nil {
 		o.Verdict, o.Reason, o.Note = fleet.Exempt, wire.ReasonQuiet, s.Silenced.Text

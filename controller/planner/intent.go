@@ -36,7 +36,7 @@ func (p *Planner) begin(ctx context.Context, active []fleet.Programme, now time.
 func (p *Planner) Finish(ctx context.Context, now time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	w, err := p.load(ctx)
+	w, err := p.load(ctx, now)
 	if err != nil {
 		return err
 	}

@@ -18,17 +18,18 @@ type manifestState struct {
 	inForce bool // by a key that devices believe
 }
 
-// ensureManifest seals a new manifest when the usable clips or the ceilings
+// ensureManifest seals a new manifest when the approved clips or the ceilings
 // changed since the last one, or the library key did.
 func (p *Planner) ensureManifest(ctx context.Context, w *world, now time.Time) error {
 	m := wire.Manifest{Ceilings: p.o.Ceilings, Clips: []wire.ManifestClip{}}
 	for _, c := range w.all {
-		if !c.Withdrawn.IsZero() {
+		if !inLibrary(c, w.today) {
 			continue
 		}
+		from, until := p.bounds(c)
 		m.Clips = append(m.Clips, wire.ManifestClip{
 			SHA256: c.SHA256, Title: c.Title, Bytes: c.Bytes, Rate: c.Rate,
-			Frames: c.Frames, GainDB: c.GainDB, Silent: c.Silent,
+			Frames: c.Frames, GainDB: c.GainDB, Silent: c.Silent, FromUS: wire.US(from), UntilUS: wire.US(until),
 		})
 	}
 	if p.manifest.version == 0 {

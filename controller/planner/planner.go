@@ -143,8 +143,9 @@ func (p *Planner) Poke() {
 	}
 }
 
-// Run plans once, then after every Poke and at least hourly, which moves the
-// horizon on, until ctx ends. A planning error is logged and tried again; the
+// Run plans once, then after every Poke, at least hourly, which moves the
+// horizon on, and at midnight in the office, when clips come into force and
+// expire, until ctx ends. A planning error is logged and tried again; the
 // plans in force stay.
 func (p *Planner) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
@@ -156,7 +157,7 @@ func (p *Planner) Run(ctx context.Context) error {
 		case <-p.poke:
 		case <-timer.C:
 		}
-		next := time.Hour
+		next := p.nextTurn(time.Now())
 		if _, err := p.Replan(ctx, time.Now()); err != nil && ctx.Err() == nil {
 			p.o.Logger.Error("planning", "err", err)
 			next = 30 * time.Second

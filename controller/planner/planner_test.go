@@ -63,7 +63,16 @@ func newTestPlanner(t testing.TB) *testOffice {
 			t.Fatal(err)
 		}
 	}
+	w.signOff(t)
 	return w
+}
+
+// signOff has every draft approved.
+func (w *testOffice) signOff(t testing.TB) {
+	t.Helper()
+	if err := sample.SignOff(t.Context(), w.store, t0, nil); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // restart returns a planner with no memory, as after a restart of the process.

@@ -22,8 +22,9 @@ type Problem struct {
 
 // Upload checks a programme and stores it as the next draft of its id. What
 // breaks a rule of the language or selects no point is refused, with every
-// problem named, and nothing is stored. A missing clip is a problem too, but
-// one that can be mended before activation.
+// problem named, and nothing is stored. A missing clip is a problem too, and
+// so is one that nobody has signed off, but both can be mended before
+// activation.
 func (p *Planner) Upload(ctx context.Context, file string, yaml []byte, by string, now time.Time) (fleet.Programme, []Problem, error) {
 	parsed, problems, err := p.Check(ctx, file, yaml, now)
 	if err != nil {
@@ -53,7 +54,7 @@ func (p *Planner) Check(ctx context.Context, file string, yaml []byte, now time.
 		}
 		return nil, fromErrors(list, true), nil
 	}
-	w, err := p.load(ctx)
+	w, err := p.load(ctx, now)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -72,15 +73,7 @@ func (p *Planner) Check(ctx context.Context, file string, yaml []byte, now time.
 		}}, nil
 	}
 	problems := fromErrors(parsed.Warnings(), false)
-	for _, ref := range parsed.ClipRefs() {
-		if _, ok := w.clips[ref]; !ok {
-			problems = append(problems, Problem{
-				Key: "playlist", Blocking: true,
-				Text:   fmt.Sprintf("素材库里没有“%s”，请先上传再启用", ref),
-				TextEN: fmt.Sprintf("the clip library has no %q: upload it before activation", ref),
-			})
-		}
-	}
+	problems = append(problems, p.clipProblems(parsed, w, now)...)
 	more, err := p.together(ctx, parsed, w, points, now)
 	return parsed, append(problems, more...), err
 }
@@ -152,7 +145,7 @@ func (p *Planner) WhatIf(ctx context.Context, id fleet.ProgrammeID, now time.Tim
 	if err != nil {
 		return Change{}, err
 	}
-	w, err := p.load(ctx)
+	w, err := p.load(ctx, now)
 	if err != nil {
 		return Change{}, err
 	}
@@ -209,7 +202,7 @@ func (p *Planner) Activate(ctx context.Context, id fleet.ProgrammeID, now time.T
 	if err != nil {
 		return Change{}, err
 	}
-	w, err := p.load(ctx)
+	w, err := p.load(ctx, now)
 	if err != nil {
 		return Change{}, err
 	}
@@ -265,7 +258,7 @@ func (p *Planner) Preview(ctx context.Context, file string, yaml []byte, points 
 	if err != nil || parsed == nil {
 		return nil, problems, err
 	}
-	w, err := p.load(ctx)
+	w, err := p.load(ctx, now)
 	if err != nil {
 		return nil, nil, err
 	}

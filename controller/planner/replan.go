@@ -69,7 +69,7 @@ func (p *Planner) Replan(ctx context.Context, now time.Time) (Summary, error) {
 
 // replan does the work of Replan for the given active set. p.mu is held.
 func (p *Planner) replan(ctx context.Context, active []fleet.Programme, now time.Time) (Summary, error) {
-	w, err := p.load(ctx)
+	w, err := p.load(ctx, now)
 	if err != nil {
 		return Summary{}, err
 	}
@@ -158,6 +158,7 @@ func (p *Planner) compile(ctx context.Context, w *world, active []fleet.Programm
 		return nil, Summary{}, err
 	}
 	var plans []pointPlan
+	recalled := w.recalled()
 	for _, pt := range w.points {
 		from, owes := owedFrom(pt, now)
 		if !owes {
@@ -167,7 +168,7 @@ func (p *Planner) compile(ctx context.Context, w *world, active []fleet.Programm
 		pp := pointPlan{point: pt, device: w.devices[pt.ID]}
 		play := &wire.Plan{
 			Point: pt.Code, PointName: pt.Name, Zone: zone.String(), NeedLevel: wire.T1,
-			FromS: midnight(today, zone).Unix(), HorizonS: sum.To.Unix(), Clips: []string{}, Slots: []wire.PlanSlot{},
+			FromS: midnight(today, zone).Unix(), HorizonS: sum.To.Unix(), Clips: []string{}, Slots: []wire.PlanSlot{}, Recalled: recalled,
 		}
 		if pt.NeedSync {
 			play.NeedLevel = wire.T2
@@ -194,7 +195,7 @@ func (p *Planner) compile(ctx context.Context, w *world, active []fleet.Programm
 					sum.Silenced++
 				}
 			}
-			if s.Silenced == nil && s.End.After(pp.device.Enrolled) {
+			if s.Silenced == nil && len(clips) > 0 && s.End.After(pp.device.Enrolled) {
 				addSlot(play, index, s, clips)
 			}
 		}
@@ -256,7 +257,7 @@ func addSlot(plan *wire.Plan, index map[string]int, s schedules.Slot, clips []fl
 func (p *Planner) addDefault(plan *wire.Plan, index map[string]int, w *world) {
 	plan.StaleS = int64(p.o.StaleAfter / time.Second)
 	c, ok := w.clips[p.o.DefaultClip]
-	if plan.StaleS == 0 || !ok {
+	if plan.StaleS == 0 || !ok || c.Standing(w.today) != fleet.ClipApproved {
 		return
 	}
 	if _, there := index[c.SHA256]; !there {
@@ -356,6 +357,11 @@ func (p *Planner) zone(programmes []*schedules.Programme) *time.Location {
 	if len(programmes) > 0 {
 		name = programmes[0].Zone
 	}
+	return location(name)
+}
+
+// location returns the zone of that name, UTC where there is none.
+func location(name string) *time.Location {
 	zone, err := time.LoadLocation(name)
 	if err != nil {
 		return time.UTC

@@ -97,6 +97,7 @@ func TestDefaultClipThatComesLater(t *testing.T) {
 	if _, err := w.store.AddClip(t.Context(), fleet.Clip{SHA256: sha, Original: sha, Name: "later", Title: "later", Rate: 24000, Frames: 24000, Bytes: 1000, Uploaded: t0}); err != nil {
 		t.Fatal(err)
 	}
+	w.signOff(t)
 	if _, err := w.Replan(t.Context(), t0.Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 // Package sample is an invented subdistrict, 示例街道, with 6 communities, 2
 // villages, 42 gates and 6 village points. The demo loads it and tests stand
-// on it. No name in it is a real place's or person's. It is pure data.
+// on it. No name in it is a real place's or person's. It is pure data, and the
+// two persons who sign off what is uploaded to it.
 package sample
 
 import (

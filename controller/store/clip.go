@@ -3,25 +3,40 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"gatecast/controller/fleet"
 	"gatecast/internal/wire"
 )
 
-const clipColumns = `id, sha256, original, name, title, scam_type, audience, text, example, bytes, rate, frames, lufs, true_peak, gain_db, silent, peaks, uploaded_us, by, withdrawn_us`
+const clipColumns = `id, sha256, original, name, title, scam_type, audience, text, example, bytes, rate, frames, lufs, true_peak, gain_db, silent, peaks, uploaded_us, by, state, since_us, reason, submitter, submitted_us, signer, signed_us, valid_from, valid_until, changes, hands, revision`
 
 func scanClip(r scanner) (c fleet.Clip, err error) {
-	var uploaded, withdrawn int64
+	var uploaded, since, submitted, signed, from, until int64
+	var changes, hands string
 	err = r.Scan(&c.ID, &c.SHA256, &c.Original, &c.Name, &c.Title, &c.ScamType, &c.Audience, &c.Text, &c.Example, &c.Bytes, &c.Rate, &c.Frames,
-		&c.LUFS, &c.TruePeak, &c.GainDB, &c.Silent, &c.Peaks, &uploaded, &c.By, &withdrawn)
-	c.Uploaded, c.Withdrawn = wire.FromUS(uploaded), wire.FromUS(withdrawn)
-	return c, err
+		&c.LUFS, &c.TruePeak, &c.GainDB, &c.Silent, &c.Peaks, &uploaded, &c.By,
+		&c.State, &since, &c.Reason, &c.Submitter, &submitted, &c.Signer, &signed, &from, &until, &changes, &hands, &c.Revision)
+	if err != nil {
+		return c, err
+	}
+	c.Uploaded, c.Since, c.Submitted, c.Signed = wire.FromUS(uploaded), wire.FromUS(since), wire.FromUS(submitted), wire.FromUS(signed)
+	c.ValidFrom, c.ValidUntil = boundOf(from), boundOf(until)
+	if err := json.Unmarshal([]byte(hands), &c.Hands); err != nil {
+		return c, fmt.Errorf("hands of clip %q: %w", c.Name, err)
+	}
+	if changes != "" {
+		c.Change = &fleet.ClipTerms{}
+		if err := json.Unmarshal([]byte(changes), c.Change); err != nil {
+			return c, fmt.Errorf("change of clip %q: %w", c.Name, err)
+		}
+	}
+	return c, nil
 }
 
-// Clips returns every clip, withdrawn ones too, newest first.
+// Clips returns every clip in whatever state, newest first.
 func (s *Store) Clips(ctx context.Context) ([]fleet.Clip, error) {
 	return list(ctx, s, "clips", scanClip, `SELECT `+clipColumns+` FROM clips ORDER BY uploaded_us DESC, id DESC`)
 }
@@ -50,25 +65,28 @@ func (s *Store) clip(ctx context.Context, what, cond string, arg any) (fleet.Cli
 		scanClip, `SELECT `+clipColumns+` FROM clips WHERE `+cond, arg)
 }
 
-// AddClip keeps a clip and returns its id. A clip whose SHA256 is there
-// already yields the id of that one and changes nothing, but a withdrawn one
-// becomes usable again. A name that belongs to other audio is a *fleet.Error
-// of code Conflict.
+// AddClip keeps a clip as a draft, whatever its state says, and returns its id.
+// A clip whose SHA256 is there already yields the id of that one and changes
+// nothing: a recalled one stays recalled. A name that belongs to other audio
+// is a *fleet.Error of code Conflict.
 func (s *Store) AddClip(ctx context.Context, c fleet.Clip) (fleet.ClipID, error) {
 	return change(ctx, s, func(t *tx) (id fleet.ClipID, err error) {
 		err = t.row(`SELECT id FROM clips WHERE sha256 = ?`, c.SHA256).Scan(&id)
-		if err == nil {
-			_, err = t.exec(`UPDATE clips SET withdrawn_us = 0 WHERE id = ? AND withdrawn_us > 0`, id)
+		if !errors.Is(err, sql.ErrNoRows) {
 			return id, err
 		}
-		if !errors.Is(err, sql.ErrNoRows) {
+		from, err1 := boundNumber(c.ValidFrom)
+		until, err2 := boundNumber(c.ValidUntil)
+		if err := errors.Join(err1, err2); err != nil {
 			return 0, err
 		}
+		c.State, c.Hands = fleet.ClipDraft, []string{c.By}
 		err = t.row(`
-INSERT INTO clips (sha256, original, name, title, scam_type, audience, text, example, bytes, rate, frames, lufs, true_peak, gain_db, silent, peaks, uploaded_us, by)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+INSERT INTO clips (sha256, original, name, title, scam_type, audience, text, example, bytes, rate, frames, lufs, true_peak, gain_db, silent, peaks, uploaded_us, by,
+  state, since_us, hands, valid_from, valid_until, revision)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?17, ?, ?, ?17, ?, ?, ?, 1) RETURNING id`,
 			c.SHA256, c.Original, c.Name, c.Title, c.ScamType, c.Audience, c.Text, c.Example, c.Bytes, c.Rate, c.Frames,
-			c.LUFS, c.TruePeak, c.GainDB, c.Silent, c.Peaks, wire.US(c.Uploaded), c.By).Scan(&id)
+			c.LUFS, c.TruePeak, c.GainDB, c.Silent, c.Peaks, wire.US(c.Uploaded), c.By, c.State, toJSON(c.Hands), from, until).Scan(&id)
 		if isUnique(err) {
 			err = &fleet.Error{
 				Code:   fleet.Conflict,
@@ -77,20 +95,12 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
 				Err:    err,
 			}
 		}
+		if err != nil {
+			return 0, err
+		}
+		_, err = clipEventTx(t, id, fleet.ClipEvent{
+			At: c.Uploaded, Step: fleet.StepUpload, Now: c.State, By: c.By, Terms: c.Terms(), SHA256: c.SHA256,
+		})
 		return id, err
 	})
-}
-
-// WithdrawClip says that a clip is not to be used any more; it is kept, for
-// the record. Twice keeps the first time.
-func (s *Store) WithdrawClip(ctx context.Context, id fleet.ClipID, now time.Time) error {
-	_, err := change(ctx, s, func(t *tx) (none, error) {
-		r, err := t.exec(`UPDATE clips SET withdrawn_us = CASE withdrawn_us WHEN 0 THEN ? ELSE withdrawn_us END WHERE id = ?`, wire.US(now), id)
-		return none{}, affected(r, err, &fleet.Error{
-			Code:   fleet.NotFound,
-			Text:   "这段素材不存在，可能已被删除。",
-			TextEN: "This clip does not exist; it may have been deleted.",
-		})
-	})
-	return err
 }

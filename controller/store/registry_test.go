@@ -199,7 +199,7 @@ func TestMissingThingsAreToldErrors(t *testing.T) {
 			"Clip":          func() error { _, err := s.Clip(ctx, 9); return err },
 			"ClipByName":    func() error { _, err := s.ClipByName(ctx, "x"); return err },
 			"ClipBySHA":     func() error { _, err := s.ClipBySHA(ctx, "x"); return err },
-			"WithdrawClip":  func() error { return s.WithdrawClip(ctx, 9, t0) },
+			"DecideClip":    func() error { _, err := s.DecideClip(ctx, 9, fleet.ClipDecision{Step: fleet.StepSubmit}); return err },
 			"Programme":     func() error { _, err := s.Programme(ctx, 9); return err },
 			"Activate":      func() error { return s.ActivateProgramme(ctx, 9, t0) },
 			"Doc":           func() error { _, err := s.Doc(ctx, "x"); return err },

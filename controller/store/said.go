@@ -38,6 +38,7 @@ func (s *Store) SaveHello(_ context.Context, id wire.DeviceID, h wire.Hello, now
 		d.setSaid(h.State)
 		d.returned()
 		d.Online, d.LastSeen, d.StateAt = true, now, now
+		s.confirmPurges(d, now)
 	})
 }
 
@@ -54,6 +55,7 @@ func (s *Store) SaveState(_ context.Context, id wire.DeviceID, st wire.State, no
 		d.setSaid(st)
 		d.returned()
 		d.Online, d.LastSeen, d.StateAt = true, now, now
+		s.confirmPurges(d, now)
 	})
 }
 
@@ -155,6 +157,9 @@ func (s *Store) flush() {
 				}
 				if _, err := t.exec(`UPDATE devices SET last_seen_us = ?, state_at_us = ?, session = ?, nonce = ?, agent = ?, said = ?, awaiting = ? WHERE id = ?`,
 					wire.US(d.LastSeen), wire.US(d.StateAt), int64(d.Session), d.Nonce, d.Agent, toJSON(d.said), string(d.Awaiting), d.row); err != nil {
+					return none{}, err
+				}
+				if err := s.writePurges(t, id); err != nil {
 					return none{}, err
 				}
 			}

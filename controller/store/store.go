@@ -84,6 +84,7 @@ type Store struct {
 	active  map[fleet.PointID]wire.DeviceID
 	bound   map[fleet.PointID][]wire.DeviceID // every device that was ever bound to the point
 	dirty   map[wire.DeviceID]struct{}        // said something that is not on the disk
+	purges  map[wire.DeviceID][]*purge        // recalled clips that a device has not said on the disk to have deleted
 
 	logsMu  sync.Mutex
 	logs    map[logKey]*journal
@@ -121,6 +122,7 @@ func open(ctx context.Context, path string, o Options, steps []migration) (*Stor
 		active:  map[fleet.PointID]wire.DeviceID{},
 		bound:   map[fleet.PointID][]wire.DeviceID{},
 		dirty:   map[wire.DeviceID]struct{}{},
+		purges:  map[wire.DeviceID][]*purge{},
 		logs:    map[logKey]*journal{},
 		anchors: map[wire.DeviceID]anchored{},
 	}
@@ -175,7 +177,13 @@ func (s *Store) open(ctx context.Context, steps []migration) (err error) {
 	if steps[len(steps)-1].number < receiptsSince {
 		return nil // a test of migrations
 	}
-	return s.loadReceipts(ctx)
+	if err := s.loadReceipts(ctx); err != nil {
+		return err
+	}
+	if steps[len(steps)-1].number < purgesSince {
+		return nil // likewise
+	}
+	return s.loadPurges(ctx)
 }
 
 // Lock keeps every other process from opening the database at path until the

@@ -113,6 +113,16 @@ func families() map[string][]string {
 		f["tokens.scope."] = append(f["tokens.scope."], string(a))
 	}
 	f["tokens."] = []string{"holds", "revoked", "ended", "orphan"}
+	for _, st := range fleet.ClipStates {
+		f["clip.state."] = append(f["clip.state."], string(st))
+	}
+	for _, st := range []fleet.ClipStep{fleet.StepSubmit, fleet.StepApprove, fleet.StepReturn, fleet.StepRecall, fleet.StepEdit} {
+		f["clip.step."] = append(f["clip.step."], string(st))
+		f["done.clip_"] = append(f["done.clip_"], string(st))
+	}
+	f["clip.step."] = append(f["clip.step."], string(fleet.StepUpload), string(fleet.StepCarried))
+	f["approval.refused."] = []string{string(fleet.StepSubmit), string(fleet.StepApprove)}
+	f["clip.purge."] = []string{"purged", "gone", "online", "never", "offline"}
 	f["gaps.why."] = []string{"corrupt", "full", "aged", "sync", "other"}
 	f["cause."] = []string{string(fleet.CauseLate), string(fleet.CauseEvidence)}
 	for _, d := range schedules.DayTypes() {

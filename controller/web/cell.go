@@ -90,8 +90,11 @@ func (l *lang) why(o fleet.Obligation) string {
 
 // note translates the notes that are ours; a rule's text is the office's own.
 func (l *lang) note(text string) string {
-	if text == fleet.NoteDefaultClip {
+	switch text {
+	case fleet.NoteDefaultClip:
 		return l.T("note.default_clip")
+	case fleet.NoteNoClip:
+		return l.T("note.no_clip")
 	}
 	return text
 }

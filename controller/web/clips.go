@@ -21,6 +21,9 @@ type clipsView struct {
 	Types     []option
 	Audiences []option // of the upload form
 	NewTypes  []option // of the upload form
+	States    []option
+	Waiting   []clipRow // that the user may sign off
+	Drafts    []clipRow // that the user may submit
 	MayUpload bool
 }
 
@@ -36,7 +39,15 @@ type clipRow struct {
 	Peak          string // dBTP
 	Example       bool
 	Silent        bool
-	Withdrawn     bool
+	Standing      standing
+	Valid         string
+	Changed       bool // other terms wait beside those in force
+	Wants         fleet.ClipTerms
+	WantsValid    string
+	From          string // submitted by whom and when
+	Reason        string
+	Heard         bool // by the user
+	Key           string
 	Wave          string
 	Uploaded, By  string
 	Hash          string
@@ -62,25 +73,52 @@ func (s *Server) clips(ctx context.Context, v *visit, r *http.Request) (frame, e
 		return f, err
 	}
 	q := strings.TrimSpace(r.URL.Query().Get("q"))
-	kind := r.URL.Query().Get("type")
+	kind, state := r.URL.Query().Get("type"), r.URL.Query().Get("state")
 	view := &clipsView{
 		All: len(all), Query: q, MayUpload: fleet.May(v.User.Role, fleet.ActUpload),
 		Audiences: v.L.choices(audiences, ""), NewTypes: v.L.choices(scamTypes, ""),
 	}
+	if err := s.todo(ctx, v, all, uses, view); err != nil {
+		return f, err
+	}
 	var seen []string
 	for _, c := range all {
+		if state != "" && string(c.Standing(s.today(v))) != state && !(state == string(fleet.ClipSubmitted) && c.Pending()) {
+			continue
+		}
 		if c.ScamType != "" && !slices.Contains(seen, c.ScamType) {
 			seen = append(seen, c.ScamType)
 		}
 		if kind != "" && c.ScamType != kind || q != "" && !clipMatches(c, q) {
 			continue
 		}
-		view.Rows = append(view.Rows, v.L.clipRow(c, uses, v))
+		view.Rows = append(view.Rows, v.L.clipRow(c, uses, v, s.today(v)))
+	}
+	for _, st := range fleet.ClipStates {
+		view.States = append(view.States, option{Value: string(st), Text: v.L.T("clip.state." + string(st)), On: state == string(st)})
 	}
 	view.Types = v.L.choices(seen, kind)
 	view.Results = s.results.get(r.URL.Query().Get("upload"), v.User.ID, v.Now)
 	f.V = view
 	return f, nil
+}
+
+// todo finds what the user can do at once: sign off what waits, submit drafts.
+func (s *Server) todo(ctx context.Context, v *visit, all []fleet.Clip, uses map[string][]string, view *clipsView) error {
+	for _, c := range all {
+		switch {
+		case c.Pending() && c.MaySign(v.User) == nil:
+			row := v.L.clipRow(c, uses, v, s.today(v))
+			var err error
+			if row.Heard, err = s.o.Approvals.HeardClip(ctx, c.ID, v.User.Login); err != nil {
+				return err
+			}
+			view.Waiting = append(view.Waiting, row)
+		case view.MayUpload && (c.State == fleet.ClipDraft || c.State == fleet.ClipReturned):
+			view.Drafts = append(view.Drafts, v.L.clipRow(c, uses, v, s.today(v)))
+		}
+	}
+	return nil
 }
 
 func clipMatches(c fleet.Clip, q string) bool {
@@ -116,15 +154,22 @@ func (s *Server) clipUses(ctx context.Context) (map[string][]string, error) {
 	return uses, nil
 }
 
-func (l *lang) clipRow(c fleet.Clip, uses map[string][]string, v *visit) clipRow {
+func (l *lang) clipRow(c fleet.Clip, uses map[string][]string, v *visit, today fleet.Day) clipRow {
 	row := clipRow{
 		ID: c.ID, Href: clipPath(c.ID), Audio: clipPath(c.ID) + "/audio", Name: c.Name, Title: c.Title, Text: c.Text,
 		Type: l.tags(c.ScamType), For: l.tags(c.Audience), Length: l.Length(c.Duration()),
 		Loudness: signed(c.LUFS + c.GainDB), Peak: signed(min(c.TruePeak+c.GainDB, peakCeiling)), Measured: signed(c.LUFS),
-		Gain: fmt.Sprintf("%+.1f", c.GainDB), Example: c.Example, Silent: c.Silent, Withdrawn: !c.Withdrawn.IsZero(),
+		Gain: fmt.Sprintf("%+.1f", c.GainDB), Example: c.Example, Silent: c.Silent,
 		Wave: wave(c.Peaks, 40, 112, 28), Uploaded: l.Stamp(c.Uploaded, v.Now), By: c.By, Hash: c.SHA256,
 		UsedBy: append(slices.Clone(uses[c.Name]), uses[c.SHA256]...), Bytes: fmt.Sprintf("%.2f MB", float64(c.Bytes)/1e6),
 		Rate: c.Rate, OriginalShort: short(c.Original),
+	}
+	row.Standing, row.Valid = l.standing(c.Standing(today)), l.valid(c.ValidFrom, c.ValidUntil)
+	row.Changed, row.Wants, row.Reason = c.Change != nil, c.Wanted(), c.Reason
+	row.WantsValid = l.valid(row.Wants.ValidFrom, row.Wants.ValidUntil)
+	row.Key = fmt.Sprintf("%d.%d", c.ID, c.Revision)
+	if !c.Submitted.IsZero() {
+		row.From = l.T("clip.by", c.Submitter, l.Stamp(c.Submitted, v.Now))
 	}
 	row.Usage = strings.Join(row.UsedBy, l.T("list"))
 	return row
@@ -143,7 +188,8 @@ func clipPath(id fleet.ClipID) string { return fmt.Sprintf("/clips/%d", id) }
 // clipView is one clip.
 type clipView struct {
 	clipRow
-	Big string // waveform
+	Big      string // waveform
+	Approval *approvalView
 }
 
 func (s *Server) clip(ctx context.Context, v *visit, r *http.Request) (frame, error) {
@@ -159,8 +205,12 @@ func (s *Server) clip(ctx context.Context, v *visit, r *http.Request) (frame, er
 	if err != nil {
 		return f, err
 	}
-	row := v.L.clipRow(c, uses, v)
-	f.Title, f.V = c.Title, &clipView{clipRow: row, Big: wave(c.Peaks, 200, 800, 96)}
+	approval, err := s.approvalOf(ctx, v, c)
+	if err != nil {
+		return f, err
+	}
+	row := v.L.clipRow(c, uses, v, s.today(v))
+	f.Title, f.V = c.Title, &clipView{clipRow: row, Big: wave(c.Peaks, 200, 800, 96), Approval: approval}
 	return f, nil
 }
 
@@ -180,7 +230,8 @@ func (s *Server) clipOf(r *http.Request) (fleet.Clip, error) {
 }
 
 // clipAudio serves the delivery form as devices get it, with ranges, so that
-// a browser can seek.
+// a browser can seek. That the user has fetched it is kept: pages fetch nothing
+// before somebody presses play.
 func (s *Server) clipAudio(w http.ResponseWriter, r *http.Request, v *visit) error {
 	c, err := s.clipOf(r)
 	if err != nil {
@@ -191,6 +242,11 @@ func (s *Server) clipAudio(w http.ResponseWriter, r *http.Request, v *visit) err
 		return fmt.Errorf("opening clip %q: %w", c.Name, err)
 	}
 	defer file.Close()
+	if from := r.Header.Get("Range"); from == "" || strings.HasPrefix(from, "bytes=0-") {
+		if err := s.o.Approvals.HearClip(r.Context(), c.ID, v.User.Login, v.Now); err != nil {
+			s.o.Logger.Warn("keeping who heard a clip", "clip", c.ID, "err", err)
+		}
+	}
 	h := w.Header()
 	h.Set("Content-Type", "audio/flac")
 	h.Set("ETag", `"`+c.SHA256+`"`)

@@ -15,6 +15,7 @@ import (
 	"gatecast/controller/fleet"
 	"gatecast/controller/media"
 	"gatecast/controller/planner"
+	"gatecast/controller/sample"
 	"gatecast/controller/store"
 	"gatecast/controller/trust"
 	"gatecast/internal/wire"
@@ -50,6 +51,7 @@ func (m testMedia) Ingest(ctx context.Context, file string, r io.Reader, info Cl
 func clipOf(p *media.Prepared, info ClipInfo) fleet.Clip {
 	return fleet.Clip{
 		SHA256: p.SHA256, Original: p.OriginalSHA256, Name: info.Name, Title: info.Title, ScamType: info.ScamType, Audience: info.Audience,
+		ValidFrom: info.ValidFrom, ValidUntil: info.ValidUntil,
 		Text: info.Text, Bytes: p.Bytes, Rate: p.Rate, Frames: int64(p.Frames), LUFS: p.LUFS, TruePeak: p.TruePeak, GainDB: p.GainDB, Peaks: p.PeakBytes(),
 	}
 }
@@ -132,6 +134,9 @@ func (w *world) addSamples(t testing.TB) {
 		if _, err := w.store.AddClip(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := sample.SignOff(t.Context(), w.store, testNow.AddDate(0, 0, -21), nil); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -61,6 +61,21 @@ type Ledger interface {
 type Clips interface {
 	Clips(ctx context.Context) ([]fleet.Clip, error)
 	Clip(ctx context.Context, id fleet.ClipID) (fleet.Clip, error)
+	// ClipsWaiting counts the clips that login could sign off if they may sign at all.
+	ClipsWaiting(ctx context.Context, login string) (int, error)
+}
+
+// Approvals is the way of clips between upload and loudspeaker.
+type Approvals interface {
+	// DecideClip takes one step by the rules of fleet.Clip.Decide, and has devices
+	// told what follows. Refusals are *fleet.Errors.
+	DecideClip(ctx context.Context, id fleet.ClipID, d fleet.ClipDecision) (fleet.Clip, error)
+	ClipEvents(ctx context.Context, id fleet.ClipID) ([]fleet.ClipEvent, error) // oldest first
+	// ClipPurges lists who had to delete a clip at its latest recall.
+	ClipPurges(ctx context.Context, id fleet.ClipID) ([]fleet.ClipPurge, error)
+	// HearClip keeps that login fetched the audio; HeardClip asks for it.
+	HearClip(ctx context.Context, id fleet.ClipID, login string, now time.Time) error
+	HeardClip(ctx context.Context, id fleet.ClipID, login string) (bool, error)
 }
 
 // ClipInfo is what the office says about an upload; every field may be empty.
@@ -70,6 +85,8 @@ type ClipInfo struct {
 	ScamType string
 	Audience string
 	Text     string
+
+	ValidFrom, ValidUntil fleet.Day // days on which it may sound, both included
 }
 
 // Note is something to know about an upload that was taken.
@@ -197,6 +214,7 @@ type Options struct {
 	Devices    Devices
 	Ledger     Ledger
 	Clips      Clips
+	Approvals  Approvals
 	Media      Media
 	Programmes Programmes
 	Planner    Planner
@@ -238,8 +256,8 @@ func (o *Options) validate() error {
 	switch {
 	case o.Registry == nil, o.Scopes == nil, o.Points == nil, o.Devices == nil, o.Ledger == nil:
 		return errors.New("web options: Registry, Scopes, Points, Devices and Ledger are required")
-	case o.Clips == nil, o.Media == nil, o.Programmes == nil, o.Planner == nil:
-		return errors.New("web options: Clips, Media, Programmes and Planner are required")
+	case o.Clips == nil, o.Approvals == nil, o.Media == nil, o.Programmes == nil, o.Planner == nil:
+		return errors.New("web options: Clips, Approvals, Media, Programmes and Planner are required")
 	case o.JoinCodes == nil, o.Trust == nil, o.Audit == nil:
 		return errors.New("web options: JoinCodes, Trust and Audit are required")
 	case o.Publications == nil, o.Losses == nil, o.Recovery == nil, o.Evidence == nil, o.Incidents == nil:

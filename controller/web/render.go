@@ -29,6 +29,7 @@ type frame struct {
 	Here    string // path and query, for the language switch
 	Live    string // path of the event stream, empty if the page has none
 	Now     time.Time
+	Waiting int    // clips that wait for the user's sign-off
 	Done    string // what the last action did, from the redirect after it
 	Demo    bool
 	Version string

@@ -44,6 +44,7 @@ func (s *Server) routes() http.Handler {
 	s.page(mux, fleet.ActRead, "/clips/{id}", "clip", s.clip)
 	s.may(mux, fleet.ActRead, "GET /clips/{id}/audio", s.clipAudio)
 	s.may(mux, fleet.ActUpload, "POST /clips", s.uploadClips)
+	s.approvalRoutes(mux)
 
 	// programmes
 	s.page(mux, fleet.ActRead, "/programmes", "programmes", s.programmes)

@@ -167,6 +167,11 @@ func (s *Server) frame(ctx context.Context, v *visit, r *http.Request, titleKey,
 		L: v.L, Nav: nav, User: v.User, Site: s.siteName(units), Here: here(r), Now: v.Now,
 		Demo: s.o.Demo, Version: s.o.Version,
 	}
+	if fleet.May(v.User.Role, fleet.ActApprove) {
+		if f.Waiting, err = s.o.Clips.ClipsWaiting(ctx, v.User.Login); err != nil {
+			return frame{}, err
+		}
+	}
 	if titleKey != "" {
 		f.Title = v.L.T(titleKey)
 	}

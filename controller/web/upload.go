@@ -34,10 +34,12 @@ type uploadResult struct {
 	Title string
 	Href  string
 	Said  string // length and loudness of what was taken
+	Did   string // what was done with a clip that was there; empty for an upload
 }
 
 // uploadClips takes the files of a form one after the other as they arrive.
-// Each is taken or refused by itself; the page after it names every one.
+// Each is taken or refused by itself, and submitted for approval unless the
+// form says that it is to stay a draft; the page after it names every one.
 func (s *Server) uploadClips(w http.ResponseWriter, r *http.Request, v *visit) error {
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Now().Add(uploadTimeout)) // not every writer has deadlines
@@ -98,6 +100,10 @@ func readField(part *multipart.Part, info *ClipInfo) error {
 		info.Audience = known(audiences, text)
 	case "text":
 		info.Text = text
+	case "from":
+		info.ValidFrom = fleet.Day(text)
+	case "until":
+		info.ValidUntil = fleet.Day(text)
 	}
 	return nil
 }
@@ -124,10 +130,31 @@ func (s *Server) uploadOne(r *http.Request, v *visit, part *multipart.Part, info
 	s.audit(r, v, fleet.AuditClip, c.Title, c.SHA256)
 	res.OK, res.Title, res.Href = true, c.Title, clipPath(c.ID)
 	res.Said = v.L.T("upload.said", v.L.Length(c.Duration()), signed(c.LUFS), signed(c.LUFS+c.GainDB))
+	if r.URL.Query().Get("keep") != "draft" {
+		res.Notes = append(res.Notes, s.submitUpload(r, v, c))
+	}
 	for _, n := range notes {
 		res.Notes = append(res.Notes, v.L.Error(&fleet.Error{Text: n.Text, TextEN: n.TextEN}))
 	}
 	return res
+}
+
+// submitUpload submits what was just uploaded and says what became of that.
+// The same audio may have been here before, and stand anywhere.
+func (s *Server) submitUpload(r *http.Request, v *visit, c fleet.Clip) string {
+	if c.State == fleet.ClipSubmitted || c.State == fleet.ClipApproved {
+		return v.L.T("upload.known", v.L.T("clip.state."+string(c.State)))
+	}
+	d := s.decision(r, v, fleet.StepSubmit)
+	_, err := s.decide(r, v, c, d)
+	if err != nil {
+		text, ref, _ := s.userText(r, v, err)
+		if ref != "" {
+			text += v.L.T("error.ref", ref)
+		}
+		return v.L.T("upload.unsubmitted", text)
+	}
+	return v.L.T("upload.submitted")
 }
 
 // baseName is the file's own name; some browsers send the path with it.

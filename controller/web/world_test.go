@@ -85,7 +85,7 @@ func (w *world) accounts(t testing.TB) {
 	}
 	for _, u := range []fleet.User{
 		{Login: "admin", Name: "张工", Role: fleet.Admin}, {Login: "clerk", Name: "李工", Role: fleet.Clerk},
-		{Login: "inspector", Name: "王工", Role: fleet.Supervisor},
+		{Login: "inspector", Name: "王工", Role: fleet.Supervisor}, {Login: "approver", Name: "陈工", Role: fleet.Approver},
 	} {
 		u.Password, u.Created = password, testNow
 		if _, err := w.store.SaveUser(t.Context(), u); err != nil {
@@ -103,7 +103,8 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 	}
 	o := Options{
 		Registry: w.store, Scopes: w.store, Points: w.store, Devices: w.store, Ledger: w.store, JoinCodes: w.store, Audit: w.store, Publications: w.store, Losses: w.store, Recovery: w.store, Incidents: w.store, Tokens: w.store, Clips: w.store, Programmes: w.store,
-		Media: w.media, Planner: testPlanner{w.planner}, Trust: testTrust{}, Evidence: testEvidence{w}, Logins: logins, Events: w.hub,
+		Approvals: w.store,
+		Media:     w.media, Planner: testPlanner{w.planner}, Trust: testTrust{}, Evidence: testEvidence{w}, Logins: logins, Events: w.hub,
 		Logger: slog.New(slog.NewTextHandler(w.log, nil)), Zone: shanghai, Now: w.now, Version: "0.1", Demo: true,
 	}
 	if change != nil {

@@ -112,11 +112,12 @@ sound: {zone: Asia/Shanghai}
 	controller := []string{"/bin/gatecast-controller", "--config", "/disk/controller.yaml"}
 	h.o = &office{t: h.T, web: "http://127.0.0.1:" + ports[0], zone: h.zone.String(), devices: &cable{addr: "127.0.0.1:" + ports[1]}}
 	once := ""
-	for _, args := range [][]string{{"registry", "import", "/disk/registry.yaml"}, {"password", "admin"}} {
+	for _, args := range [][]string{{"registry", "import", "/disk/registry.yaml"}, {"password", "approver", "--role", "approver"}, {"password", "admin"}} {
 		said, err := h.b.host.Run(append(controller, args...)...)
 		if err != nil {
 			h.Fatal(err)
 		}
+		h.o.signerOnce = once // of the account before the last one
 		once = strings.TrimSpace(said[strings.LastIndex(said, ": ")+2:])
 	}
 	h.b.do(errand.Request{Name: "controller", Start: controller})

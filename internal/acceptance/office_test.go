@@ -25,16 +25,18 @@ import (
 
 // office is a controller as a process, and a clerk with a browser.
 type office struct {
-	t       *testing.T
-	dir     string
-	config  string
-	web     string
-	devices *cable // in front of the device port
-	mqtt    *cable // in front of the broker
-	zone    string // where it is day now
-	log     *logbook
-	process *process
-	clerk   *http.Client
+	t          *testing.T
+	dir        string
+	config     string
+	web        string
+	devices    *cable // in front of the device port
+	mqtt       *cable // in front of the broker
+	zone       string // where it is day now
+	log        *logbook
+	process    *process
+	clerk      *http.Client
+	signer     *http.Client // of a second person, who signs off clips
+	signerOnce string       // their password for the first login
 }
 
 // dayZone returns a zone in which it is between eight and eleven or between
@@ -103,10 +105,44 @@ func newOfficeIn(t *testing.T, dir string) *office {
 	return o
 }
 
-// oncePassword gives the stopped office's clerk a password for one login.
+// personPassword is the password of everybody with a one-time password.
+const personPassword = "Songfeng-2026-gate"
+
+// browser logs a person in with their one-time password, sets one of their own
+// and returns their browser.
+func (o *office) browser(login, once string) *http.Client {
+	o.t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	c := &http.Client{Jar: jar, Timeout: 30 * time.Second}
+	for _, post := range []struct {
+		path string
+		form url.Values
+	}{
+		{"/login", url.Values{"login": {login}, "password": {once}}},
+		{"/password", url.Values{"old": {once}, "new": {personPassword}, "again": {personPassword}}},
+	} {
+		res, err := c.PostForm(o.web+post.path, post.form)
+		o.page("POST "+post.path+" of "+login, res, err)
+	}
+	return c
+}
+
+// oncePassword gives the stopped office's clerk a password for one login, and
+// the approver one that addClip uses.
 func (o *office) oncePassword() string {
 	o.t.Helper()
-	said := run(o.t, "gatecast-controller", "--config", o.config, "password", "admin")
+	once := o.oncePasswordOf("admin")
+	o.signerOnce = o.oncePasswordOf("approver", "--role", string(fleet.Approver))
+	return once
+}
+
+// oncePasswordOf gives an account a password for one login.
+func (o *office) oncePasswordOf(login string, more ...string) string {
+	o.t.Helper()
+	said := run(o.t, "gatecast-controller", append([]string{"--config", o.config, "password", login}, more...)...)
 	return strings.TrimSpace(said[strings.LastIndex(said, ": ")+2:])
 }
 
@@ -149,20 +185,14 @@ func (o *office) start() {
 // logIn logs the clerk in and sets a password of their own.
 func (o *office) logIn(once string) {
 	o.t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	o.clerk = &http.Client{Jar: jar, Timeout: 30 * time.Second}
-	o.post("/login", url.Values{"login": {"admin"}, "password": {once}})
-	o.post("/password", url.Values{"old": {once}, "new": {"Songfeng-2026-gate"}, "again": {"Songfeng-2026-gate"}})
+	o.clerk = o.browser("admin", once)
 }
 
 // logInAgain logs the clerk in after their session ended.
 func (o *office) logInAgain() {
 	o.t.Helper()
 	o.clerk.CloseIdleConnections() // the office has closed them long ago
-	o.post("/login", url.Values{"login": {"admin"}, "password": {"Songfeng-2026-gate"}})
+	o.post("/login", url.Values{"login": {"admin"}, "password": {personPassword}})
 }
 
 // get returns a page; any status but 200 fails the test.
@@ -233,15 +263,50 @@ func (o *office) upload(path, file string, data []byte, fields map[string]string
 	return res.StatusCode, string(body)
 }
 
-// addClip puts a WAV file into the clip library under name.
+// addClip puts a WAV file into the clip library under name: the clerk uploads
+// and submits it, the approver signs it off.
 func (o *office) addClip(name string, wav []byte) {
 	o.t.Helper()
-	if status, page := o.upload("/clips", name+".wav", wav, map[string]string{"name": name, "title": name}); status != http.StatusOK {
+	if o.signer == nil {
+		o.signer = o.browser("approver", o.signerOnce)
+	}
+	if said := o.decide(o.signer, o.submitClip(name, wav), "approve", nil); !strings.Contains(said, "已签发") {
+		o.t.Fatalf("clip %q is not signed off\n%s", name, said)
+	}
+}
+
+// submitClip uploads and submits a WAV file and returns its page's path.
+func (o *office) submitClip(name string, wav []byte) string {
+	o.t.Helper()
+	status, page := o.upload("/clips", name+".wav", wav, map[string]string{"name": name, "title": name})
+	path := regexp.MustCompile(`href="(/clips/\d+)"`).FindStringSubmatch(page)
+	if status != http.StatusOK || path == nil || !strings.Contains(page, "已送审") {
 		o.t.Fatalf("uploading clip: %d\n%s", status, text(page))
 	}
-	if !strings.Contains(o.get("/clips"), name) {
-		o.t.Fatalf("clip %q is not in the library", name)
+	return path[1]
+}
+
+// decide presses a button on a clip's page and returns what the page after it
+// says, whatever its status.
+func (o *office) decide(who *http.Client, clip, step string, form url.Values) string {
+	o.t.Helper()
+	res, err := who.Get(o.web + clip)
+	page := o.page("GET "+clip, res, err)
+	if form == nil {
+		form = url.Values{}
 	}
+	if m := regexp.MustCompile(`name="revision" value="(\d+)"`).FindStringSubmatch(page); m != nil {
+		form.Set("revision", m[1])
+	}
+	if res, err = who.PostForm(o.web+clip+"/"+step, form); err != nil {
+		o.t.Fatalf("POST %s/%s: %v", clip, step, err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return text(string(body))
 }
 
 // joinLine asks the enrolment page for a line for a point, and leads it over

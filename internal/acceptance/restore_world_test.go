@@ -82,6 +82,9 @@ func newDays(t *testing.T, gates int) *days {
 			t.Fatal(err)
 		}
 	}
+	if err := sample.SignOff(t.Context(), w.store, w.now, nil); err != nil {
+		t.Fatal(err)
+	}
 	points, err := w.store.Points(t.Context(), fleet.PointFilter{Kind: fleet.Gate})
 	if err != nil || len(points) < gates {
 		t.Fatalf("%d gates, %v", len(points), err)

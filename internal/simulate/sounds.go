@@ -13,6 +13,7 @@ import (
 	"gatecast/audio/encode"
 	"gatecast/controller/fleet"
 	"gatecast/controller/media"
+	"gatecast/controller/sample"
 	"gatecast/controller/store"
 )
 
@@ -52,7 +53,8 @@ func newSounds(r *rand.Rand) (*sounds, error) {
 	return s, nil
 }
 
-// upload gives the clips to an office, the way a person does.
+// upload gives the clips to an office and has them signed off, the way people
+// do.
 func (s *sounds) upload(ctx context.Context, m *media.Store, db *store.Store, now func() fleet.Clip) error {
 	for i, name := range clipNames {
 		up, err := m.Ingest(ctx, name+".flac", bytes.NewReader(s.flac[i]), media.Options{Rate: clipRate})
@@ -83,7 +85,7 @@ func (s *sounds) upload(ctx context.Context, m *media.Store, db *store.Store, no
 			return err
 		}
 	}
-	return nil
+	return sample.SignOff(ctx, db, now().Uploaded, nil)
 }
 
 // recognise says which clip samples are and how far they were amplified, in

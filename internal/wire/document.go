@@ -55,6 +55,10 @@ type Plan struct {
 	Default string     `json:"default,omitempty"` // one of Clips; empty: a stale plan is played on, and the device says so
 	Clips   []string   `json:"clips"`             // SHA-256 of each clip's bytes
 	Slots   []PlanSlot `json:"slots"`             // by start
+	// Recalled are the SHA-256 of clips that must not sound and must not stay
+	// on the disk, though the manifest may still allow them: the director can
+	// only take away from what the library allows. Absent means none.
+	Recalled []string `json:"recalled,omitempty"`
 }
 
 // Receipt is the controller's signature under a part of a journal: it holds
@@ -154,6 +158,10 @@ type ManifestClip struct {
 	Frames int64   `json:"frames"`
 	GainDB float64 `json:"gain_db"` // brings the clip to the target loudness
 	Silent bool    `json:"silent,omitempty"`
+	// It may sound from FromUS on and before UntilUS; 0 means no bound. A
+	// device that does not know the fields has only its plan to go by.
+	FromUS  int64 `json:"valid_from_us,omitempty"`
+	UntilUS int64 `json:"valid_until_us,omitempty"`
 }
 
 // Clip returns the approved clip with that hash.

@@ -30,6 +30,7 @@ type State struct {
 	HorizonS     int64       `json:"horizon_s,omitempty"` // unix seconds up to which the plan is materialised
 	ClipsReady   []string    `json:"clips_ready,omitempty"`
 	ClipsMissing []string    `json:"clips_missing,omitempty"`
+	Held         *Held       `json:"held,omitempty"` // nil: the device does not say
 	Log          LogID       `json:"log,omitempty"`
 	LastSeq      Seq         `json:"last_seq,omitempty"`
 	AckedSeq     Seq         `json:"acked_seq,omitempty"`
@@ -40,6 +41,17 @@ type State struct {
 	Playing      PlayID      `json:"playing,omitempty"`
 	Conditions   []Condition `json:"conditions,omitempty"`
 }
+
+// Held is what lies on the disk of a device besides the clips of its plan,
+// whole or in part. A recalled clip that is in none of the three lists, with
+// More 0, is not on the device.
+type Held struct {
+	Clips []string `json:"clips,omitempty"` // SHA-256, at most MaxHeld
+	More  int      `json:"more,omitempty"`  // how many there are besides
+}
+
+// MaxHeld bounds Held.Clips: what a state says must fit a message.
+const MaxHeld = 64
 
 // LogState is how far a journal goes and is acked.
 type LogState struct {

@@ -24,6 +24,7 @@ type planJSON struct {
 	Day0      string     `json:"day0,omitempty"` // the day of the first slot
 	Kinds     []slotKind `json:"kinds,omitempty"`
 	Slots     [][3]int64 `json:"slots,omitempty"` // kind, days after Day0, start in unix seconds
+	Recalled  []string   `json:"recalled,omitempty"`
 }
 
 type slotKind struct {
@@ -49,7 +50,7 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 		Header: p.Header, Point: p.Point, PointName: p.PointName, Zone: p.Zone,
 		FromS: p.FromS, HorizonS: p.HorizonS, NeedLevel: p.NeedLevel,
 		StaleS: p.StaleS, Default: p.Default, Clips: p.Clips,
-		Slots: make([][3]int64, 0, len(p.Slots)),
+		Slots: make([][3]int64, 0, len(p.Slots)), Recalled: p.Recalled,
 	}
 	var day0 time.Time
 	for _, s := range p.Slots {
@@ -105,7 +106,7 @@ func (p *Plan) UnmarshalJSON(data []byte) error {
 	*p = Plan{
 		Header: in.Header, Point: in.Point, PointName: in.PointName, Zone: in.Zone,
 		FromS: in.FromS, HorizonS: in.HorizonS, NeedLevel: in.NeedLevel,
-		StaleS: in.StaleS, Default: in.Default, Clips: in.Clips, Slots: slots,
+		StaleS: in.StaleS, Default: in.Default, Clips: in.Clips, Slots: slots, Recalled: in.Recalled,
 	}
 	return nil
 }

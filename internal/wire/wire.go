@@ -25,6 +25,7 @@ import (
 //	1  2026-11-23  added: kind root with RootOffer, path /trust/root/N,
 //	               State.RootVersion, PlanOffer.Root, Root.ReleaseKeys and
 //	               PastDirectorKeys
+//	1  2026-11-23  added: State.Held, Plan.Recalled, ManifestClip.FromUS and UntilUS
 const Protocol = 1
 
 // Limits of one message.

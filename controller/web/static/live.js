@@ -123,13 +123,14 @@
     bar.max = 1; bar.setAttribute('aria-label', button.textContent);
     names.appendChild(document.createElement('li')).appendChild(bar);
     var x = new XMLHttpRequest();
-    x.open('POST', f.action);
+    var to = e.submitter && e.submitter.formAction || f.action;
+    x.open('POST', to);
     x.upload.onprogress = function (p) { if (p.lengthComputable) bar.value = p.loaded / p.total; };
     x.onload = function () {
       if (x.responseURL && x.status < 400) { location.href = x.responseURL; return; }
       document.open(); document.write(x.responseText); document.close();      // the server's own error page
     };
-    x.onerror = function () { button.removeAttribute('aria-busy'); bar.parentNode.remove(); f.submit(); };
+    x.onerror = function () { button.removeAttribute('aria-busy'); bar.parentNode.remove(); f.action = to; f.submit(); };
     x.send(new FormData(f));
   });
 

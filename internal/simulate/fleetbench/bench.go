@@ -23,6 +23,7 @@ import (
 	"gatecast/controller"
 	"gatecast/controller/config"
 	"gatecast/controller/fleet"
+	"gatecast/controller/sample"
 	"gatecast/schedules/presets"
 )
 
@@ -192,6 +193,9 @@ func (w *world) activate(ctx context.Context, r *Result) error {
 		}); err != nil {
 			return fmt.Errorf("adding clip: %w", err)
 		}
+	}
+	if err := sample.SignOff(ctx, w.c.Store, time.Now(), nil); err != nil {
+		return err
 	}
 	prog, problems, err := w.c.Planner.Upload(ctx, "default.yaml", presets.Default(), "bench", time.Now())
 	if err != nil {
