@@ -45,6 +45,16 @@ const usageText = `用法 · usage: gatecast-controller [SUBCOMMAND] [--config F
                           · set and print a one-time password; with a role (e.g. approver) it makes the account
   registry example        打印名册样例 · print an example registry
   registry import FILE    导入名册（可重复） · import units, compounds, points, groups, liaisons
+  init [--root-out FILE] [--release-out FILE] [--paper FILE.html]
+                          生成全部密钥，打印根密钥的纸质备份 · make all keys, print the root key for paper
+  keys                    列出现用密钥 · list the keys in force
+  rotate root|library|director|release|ca [--root-key FILE]
+                          更换一把密钥，设备自动跟上；ca 另有 --finish、--now · replace a key; devices follow
+  root paper|restore      重印纸质备份 / 从纸上找回根密钥 · print the paper again, or read it back
+  mode strict --library-key-out FILE | --library-public KEY
+                          严格模式：素材密钥不在主控上 · strict mode: the library key leaves the controller
+  mode default [--library-key FILE]
+                          回到默认模式 · back to default mode
   backup FILE             备份数据库、密钥和素材，可在运行中做 · back up database, keys and clips; also while running
   restore FILE            用备份恢复，替下的数据另存 · restore a backup; what it replaces is kept aside
   export --from DAY --to DAY [--point CODE] FILE.zip|DIR
@@ -53,14 +63,16 @@ const usageText = `用法 · usage: gatecast-controller [SUBCOMMAND] [--config F
   fingerprint             打印网页证书的指纹，供核对 · print the fingerprints of the pages' certificate
   version                 版本 · version
 
-password、registry import 和 restore 须先停服务 · need the server stopped: systemctl stop gatecast-controller
+password、registry import、restore、init、rotate 和 mode 须先停服务 · need the server stopped: systemctl stop gatecast-controller
 `
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // program is one run with its streams and its configuration.
 type program struct {
+	in       io.Reader
 	out, err io.Writer
+	keys     keyFlags
 	file     string
 	cfg      config.Config
 	period   dossier.Query // of export
@@ -70,7 +82,7 @@ type program struct {
 func run(args []string, out, errw io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	p := &program{out: out, err: errw}
+	p := &program{in: os.Stdin, out: out, err: errw}
 	flags := flag.NewFlagSet("gatecast-controller", flag.ContinueOnError)
 	flags.SetOutput(errw)
 	flags.Usage = func() { fmt.Fprint(errw, usageText) }
@@ -80,6 +92,7 @@ func run(args []string, out, errw io.Writer) int {
 	flags.StringVar((*string)(&p.period.To), "to", "", "last day of an export")
 	flags.StringVar(&p.period.Point, "point", "", "code of the one point to export")
 	flags.StringVar((*string)(&p.role), "role", "", "role of a new account")
+	p.keys.define(flags)
 	var words []string
 	for rest := args; ; {
 		if err := flags.Parse(rest); errors.Is(err, flag.ErrHelp) {
@@ -148,7 +161,7 @@ func (p *program) command(words []string) (func(context.Context) error, bool) {
 	case len(words) == 2 && words[0] == "restore":
 		return func(ctx context.Context) error { return p.restore(ctx, word(1)) }, true
 	}
-	return nil, false
+	return p.keyCommand(words)
 }
 
 // serve runs the controller and keeps systemd informed.

@@ -67,6 +67,15 @@ const (
 	AuditPhoneErased AuditCode = "phone_erased"    // of somebody who left
 )
 
+// What is done to keys, on the controller's console and on the pages.
+const (
+	AuditKeys     AuditCode = "keys_made"
+	AuditRotate   AuditCode = "key_rotated" // Object is the role; Before and After are ids
+	AuditMode     AuditCode = "key_mode"    // default or strict mode
+	AuditToSign   AuditCode = "to_sign"     // what the approver is to sign was exported
+	AuditManifest AuditCode = "manifest"    // a manifest that the approver signed was imported
+)
+
 // AuditCodes is every code, in the order in which a page offers them.
 var AuditCodes = []AuditCode{
 	AuditLogin, AuditLoginRefused, AuditLogout, AuditPassword, AuditForbidden, AuditConsole, AuditToken, AuditTokenRevoked,
@@ -74,6 +83,7 @@ var AuditCodes = []AuditCode{
 	AuditClipEdit, AuditClipSubmit, AuditClipApprove, AuditClipReturn, AuditClipRecall,
 	AuditJoinCode, AuditPointSync, AuditPointTime, AuditConfirmPlans, AuditRegistry, AuditIncident,
 	AuditRestore, AuditViewed, AuditExported, AuditPruned, AuditRetention, AuditReveal, AuditPhoneErased,
+	AuditKeys, AuditRotate, AuditMode, AuditToSign, AuditManifest,
 }
 
 // Audit is one line of who did what.
