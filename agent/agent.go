@@ -179,6 +179,7 @@ func (a *App) openParts(dirs Dirs) (err error) {
 			p, m, _, ok := a.plans.Current()
 			return p, m, ok
 		},
+		Muted: func(wall time.Time) bool { return a.plans.Muted(wire.US(wall)) },
 		Agent: a.o.Version, LeadIn: a.o.LeadIn, Progress: filepath.Join(dirs.Journal, "progress"), FS: a.o.FS, Logger: a.o.Logger,
 	})
 	if err != nil {
@@ -193,7 +194,7 @@ func (a *App) openParts(dirs Dirs) (err error) {
 	o.State, o.Journal, o.Plans, o.Clock, o.Faults = a.state, a.journal, a.plans, a.clock, a.faults
 	o.Clips = func(f *link.Fetcher) link.Clips { return shelf{a, f} }
 	o.Doer, o.Receipts, o.Roots = orders{a}, a, roots{a}
-	o.Revoked, o.Refused, o.Gone = a.revoked, a.refused, a.plans.Revoked()
+	o.Revoked, o.Refused, o.Gone, o.Muted = a.revoked, a.refused, a.plans.Revoked(), a.muted
 	o.PlanChanged = a.planChanged
 	o.ReportJitter, o.FetchJitter, o.Heartbeat, o.Logger = a.o.ReportJitter, a.o.FetchJitter, a.o.Heartbeat, a.o.Logger
 	o.Dial, o.HTTP, o.Rand = a.o.Dial, a.o.HTTP, a.o.Rand
@@ -211,6 +212,22 @@ func (a *App) revoked(envelope []byte) error {
 		a.faults.Set(condition.DeviceRevoked, "")
 		a.engine.PlanChanged()
 		a.engine.CancelPlay()
+	}
+	return err
+}
+
+// muted takes the office's word about silence: what sounds ends within a
+// second, a test tone too.
+func (a *App) muted(envelope []byte) error {
+	now := wire.US(a.clock.Now().Wall)
+	changed, err := a.plans.TakeMute(envelope, now)
+	if changed {
+		on := a.plans.Muted(now)
+		a.log.Warn("the office spoke about silence", "muted", on, "number", a.plans.MuteState(now).Number)
+		a.engine.MuteChanged()
+		if on {
+			a.speaker.hush()
+		}
 	}
 	return err
 }

@@ -113,6 +113,15 @@ func (s *speaker) interrupt(ctx context.Context) error {
 	}
 }
 
+// hush ends a test tone.
+func (s *speaker) hush() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tone != nil {
+		s.tone.cancel()
+	}
+}
+
 // Play implements output.Sink for playout.
 func (s *speaker) Play(ctx context.Context, at time.Time, src audio.Source) (output.Report, error) {
 	s.mu.Lock()

@@ -24,6 +24,7 @@ func (a *App) state() wire.State {
 		Time:    a.timeState(now),
 		Output:  a.speaker.state(),
 		Playing: a.engine.Playing(), Conditions: a.faults.List(),
+		Mute: a.plans.MuteState(wire.US(now.Wall)),
 	}
 	if p, _, hash, ok := a.plans.Current(); ok {
 		s.PlanVersion, s.PlanSHA256, s.HorizonS = p.Version, hash, p.HorizonS
@@ -176,6 +177,9 @@ func (o orders) Do(ctx context.Context, c wire.Command) error {
 	case "test_tone":
 		if o.a.clock.Now().Level < wire.T1 {
 			return errors.New("the time is not trusted yet, so nothing may sound")
+		}
+		if o.a.plans.Muted(wire.US(o.a.clock.Now().Wall)) {
+			return errors.New("the office has muted this device")
 		}
 		if c, ok := o.a.ceilings(); ok {
 			if err := allowedNow(c, o.a.clock.Now().Wall); err != nil {

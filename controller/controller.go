@@ -33,6 +33,7 @@ import (
 	"gatecast/controller/ledger"
 	"gatecast/controller/link"
 	"gatecast/controller/media"
+	"gatecast/controller/mute"
 	"gatecast/controller/notary"
 	"gatecast/controller/planner"
 	"gatecast/controller/store"
@@ -77,6 +78,7 @@ type Controller struct {
 	ledger  *ledger.Ledger
 	notary  *notary.Notary
 	auditor *notary.AuditSigner
+	mutes   *mute.Desk
 	exports *dossier.Exporter
 
 	incidents *incident.Desk
@@ -106,6 +108,9 @@ func New(ctx context.Context, o Options) (_ *Controller, err error) {
 	if err := c.openFolders(ctx); err != nil {
 		return nil, err
 	}
+	if err := c.openMutes(ctx); err != nil {
+		return nil, err
+	}
 	if err := c.openPlanning(); err != nil {
 		return nil, err
 	}
@@ -132,6 +137,20 @@ func (c *Controller) openFolders(ctx context.Context) (err error) {
 	return err
 }
 
+// openMutes reads what is silent by order.
+func (c *Controller) openMutes(ctx context.Context) (err error) {
+	c.mutes, err = mute.Open(ctx, mute.Options{
+		Orders: c.Store, Places: c.Store, Sealer: c.Trust, Event: c.publish, Logger: c.part("mute"),
+		Send: func(ids []wire.DeviceID) { c.link.Mute(ids) },
+		Settle: func(ctx context.Context, since time.Time) {
+			if err := c.ledger.Reconsider(ctx, since); err != nil {
+				c.logger.Error("settling silenced slots anew", "err", err)
+			}
+		},
+	})
+	return err
+}
+
 // openPlanning wires planner and ledger.
 func (c *Controller) openPlanning() error {
 	ceilings, err := c.o.Config.Ceilings()
@@ -151,7 +170,7 @@ func (c *Controller) openPlanning() error {
 		return err
 	}
 	c.ledger, err = ledger.New(ledger.Options{
-		Store: c.Store, Logger: c.part("ledger"), OnEvent: c.publish, OnSettled: c.o.OnSettled,
+		Store: c.Store, Mutes: c.mutes, Logger: c.part("ledger"), OnEvent: c.publish, OnSettled: c.o.OnSettled,
 	})
 	if err != nil {
 		return err
@@ -186,7 +205,7 @@ func (c *Controller) openDevices() (err error) {
 	}
 	c.link, err = link.New(link.Options{
 		Broker: c.brokerAddr, TLS: c.Trust.ControllerClientTLS(), Store: c.Store, Trust: c.Trust,
-		OnEvent: c.publish, OnRecords: c.ledger.Poke, OnReturn: c.Planner.Poke, Kick: c.Kick, OnBroken: c.broken, Logger: c.logger,
+		OnEvent: c.publish, OnRecords: c.ledger.Poke, OnReturn: c.Planner.Poke, Kick: c.Kick, OnBroken: c.broken, Lacking: c.mutes.Lacking, Logger: c.logger,
 	})
 	return err
 }
@@ -240,6 +259,7 @@ func (c *Controller) openPages() (err error) {
 		Registry: c.Store, Scopes: c.Store, Points: officePoints{c}, Devices: c.Store, Ledger: c.Store, Clips: c.Store, Approvals: officeApprovals{c.Store, c}, Media: officeMedia{c}, Programmes: c.Store,
 		Planner: officePlanner{c}, JoinCodes: c.Store, Trust: officeTrust{c}, Audit: c.Store, Evidence: officeEvidence{c}, Logins: c.logins,
 		Publications: c.Store, Losses: c.Store, Recovery: officeRecovery{c}, Incidents: c.Store,
+		Mutes:  c.mutes,
 		Events: c.hub, Trouble: c.Store.Trouble, Logger: c.part("web"), Zone: zone, Name: c.o.Config.Name, Version: c.o.Version, Demo: c.o.Demo,
 		Calendar:       c.calendar,
 		AdminAddresses: c.o.Config.Web.Admins(), TrustedProxies: c.o.Config.Web.Proxies(), Insist: c.certificate != nil, Certificates: c.certificates(), Tokens: c.Store,

@@ -118,6 +118,9 @@ type Options struct {
 	// refused, where no honest network, broker or controller does that; nil for
 	// nobody. It must not block.
 	Refused func(what string, err error)
+	// Muted takes the envelope of the office's word about silence; nil ignores
+	// it. An error is logged, and the office says it again.
+	Muted func(envelope []byte) error
 	// PlanChanged is called after a plan was accepted and each time clips
 	// arrived; nil for nobody.
 	PlanChanged func()

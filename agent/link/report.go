@@ -40,6 +40,13 @@ func (r *reporter) nudge(now time.Time) {
 	}
 }
 
+// hurry says at now that the state has changed and that somebody waits for it.
+func (r *reporter) hurry(now time.Time) {
+	if now.Before(r.due) {
+		r.due = now
+	}
+}
+
 // pick returns whether s is to be published at now, which is not before due,
 // and plans the next one.
 func (r *reporter) pick(now time.Time, s wire.State) bool {

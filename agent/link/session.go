@@ -268,6 +268,8 @@ func (s *session) handle(m Inbound) {
 		err = s.takeRoot(m)
 	case wire.KindCommand:
 		err = s.takeCommand(m)
+	case wire.KindMute:
+		err = s.takeMute(m)
 	}
 	if err != nil {
 		s.l.log.Warn("message refused", "kind", string(m.Kind), "err", err)

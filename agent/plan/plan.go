@@ -11,7 +11,9 @@
 // accepted itself is damaged), counter (the highest command counter), root and
 // root-copy (the trust roots that followed the pinned one, twice: without them
 // keys that were retired would count again), revoked (the controller's word
-// that this device plays no more; nothing is in force then).
+// that this device plays no more; nothing is in force then), mute and
+// mute-copy (the controller's last word about silence, twice: a device that
+// can read neither is silent until it is told again).
 //
 // A Store is safe for concurrent use. Plans and manifests that it returns are
 // shared and must not be changed.
@@ -88,6 +90,9 @@ type Store struct {
 	mended   []string
 	counter  uint64
 	revoked  bool
+	mute     muted
+	muteHeld bool // a word of silence that the card did not keep yet
+	muteLost bool // the card lost what was said
 }
 
 // Open opens the store in dir, creating it when there is none. root is the
@@ -114,6 +119,7 @@ func Open(dir string, device wire.DeviceID, root []byte, disk durable.FS) (*Stor
 	s.mendRoots()
 	s.loadCounter()
 	s.loadRevoked()
+	s.loadMute()
 	s.loadHeld()
 	before := s.held
 	s.loadAccepted()

@@ -1,6 +1,7 @@
 package playout
 
 import (
+	"errors"
 	"time"
 
 	"gatecast/audio"
@@ -13,6 +14,7 @@ type sounded struct {
 	report output.Report
 	err    error         // of the sink
 	cause  error         // why it was cancelled; nil when it was not
+	heard  time.Duration // how much there was before it was faded out; 0 when it was not
 	clip   time.Duration // length of the clip
 	lead   time.Duration // silence in front of it
 	silent bool          // the clip itself is digital silence
@@ -26,8 +28,11 @@ func judge(o *wire.Outcome, s sounded) {
 	o.Frames, o.FramesWritten, o.FramesPlayed = int64(r.Frames), int64(r.FramesWritten), int64(r.FramesPlayed)
 	o.Rate, o.Underruns, o.Sink, o.Device = s.rate, r.Underruns, r.Sink, r.Device
 	o.Mixer, o.End, o.Path = r.Mixer, string(r.End), r.Path
-	o.SoundMS = max(0, min(s.clip, r.FramesPlayed.Duration(s.rate)-s.lead)).Milliseconds()
+	o.SoundMS = max(0, min(s.clip, s.sounded()-s.lead)).Milliseconds()
 	played, why := output.Played(r, r.Frames.Duration(s.rate))
+	if s.heard > 0 {
+		played, why = false, "faded out"
+	}
 	o.Result, o.Reason, o.Detail = verdict(s, played, why)
 	switch o.Result {
 	case wire.PlayFailed:
@@ -37,6 +42,24 @@ func judge(o *wire.Outcome, s sounded) {
 	}
 }
 
+// sounded is how much the device consumed before silence took over.
+func (s sounded) sounded() time.Duration {
+	d := s.report.FramesPlayed.Duration(s.rate)
+	if s.heard > 0 {
+		d = min(d, s.heard)
+	}
+	return d
+}
+
+// reasonOf names why a play was cut off.
+func reasonOf(cause error) wire.Reason {
+	switch {
+	case errors.Is(cause, errMuted):
+		return wire.ReasonMuted
+	}
+	return wire.ReasonStopped
+}
+
 // verdict names result and reason; why is the first thing that speaks against
 // "played".
 func verdict(s sounded, played bool, why string) (wire.PlayResult, wire.Reason, string) {
@@ -44,17 +67,17 @@ func verdict(s sounded, played bool, why string) (wire.PlayResult, wire.Reason, 
 	if s.err != nil {
 		why = s.err.Error()
 	}
-	heard := !r.StartedAt.IsZero() && r.FramesPlayed.Duration(s.rate) > s.lead
+	heard := !r.StartedAt.IsZero() && s.sounded() > s.lead
 	switch {
 	case played && s.silent:
 		return wire.PlayDoubt, wire.ReasonSilent, "the clip is digital silence"
 	case played:
 		return wire.PlayPlayed, "", ""
-	case s.cause != nil && r.End != output.Drained:
+	case s.cause != nil && (r.End != output.Drained || s.heard > 0):
 		if heard {
-			return wire.PlayPartial, wire.ReasonStopped, s.cause.Error()
+			return wire.PlayPartial, reasonOf(s.cause), s.cause.Error()
 		}
-		return wire.PlayFailed, wire.ReasonStopped, s.cause.Error()
+		return wire.PlayFailed, reasonOf(s.cause), s.cause.Error()
 	case r.Muted && r.End == output.Drained:
 		return wire.PlayDoubt, wire.ReasonSilent, why
 	case !heard || r.MovedTo != "" || tooFast(r, s.rate):

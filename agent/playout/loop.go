@@ -339,6 +339,9 @@ func (e *Engine) startLate(now walltime.Stamp, p *entry) bool {
 // goes away settles p; what may, is remembered for the day its grace is over.
 func (e *Engine) consider(now walltime.Stamp, p *entry, start time.Time) (wire.ManifestClip, bool) {
 	c, r, ok := permitted(e.s.manifest, p.Clip, start, e.s.starts)
+	if e.silenced(now.Wall) {
+		r, ok = refusal{wire.ReasonMuted, errMuted.Error()}, false
+	}
 	if ok && e.expired(now.Wall) {
 		r, ok = refusal{wire.ReasonOther, "plan or manifest has expired"}, false
 	}

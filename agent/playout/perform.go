@@ -111,6 +111,7 @@ type performance struct {
 	play   entry
 	cancel context.CancelCauseFunc
 	stage  atomic.Int32
+	fade   fader
 }
 
 // withdraw ends a performance that has not begun.
@@ -200,12 +201,19 @@ func (e *Engine) play(ctx context.Context, perf *performance, sound *clip, c wir
 		return res
 	}
 	res.begun = true
+	if e.silenced(e.o.Clock.Now().Wall) {
+		perf.cut(errMuted) // said after the loop looked
+	}
 	if earliest := time.Now().Add(lateLead); !punctual && at.Before(earliest) {
 		at = earliest
 	}
-	report, err := e.sink(ctx, mark, at, length(c), src)
+	report, err := e.sink(ctx, mark, at, length(c), perf.fade.over(src))
+	heard, cause := perf.fade.heard()
+	if cause == nil {
+		cause = context.Cause(ctx)
+	}
 	e.conclude(&res, seq, sounded{
-		report: report, err: err, cause: context.Cause(ctx), clip: length(c), lead: e.o.LeadIn,
+		report: report, err: err, cause: cause, clip: length(c), lead: e.o.LeadIn, heard: heard,
 		silent: sound.silent || c.Silent, rate: src.Format().Rate,
 	})
 	return res
@@ -296,6 +304,7 @@ func (e *Engine) finished(r result) {
 func (e *Engine) notBegun(r result) {
 	switch {
 	case errors.Is(r.err, errReplanned), errors.Is(r.err, errMoved):
+	case errors.Is(r.err, errMuted): // skipped by the loop
 	case errors.Is(r.err, errStopped), errors.Is(r.err, errShutdown):
 		if errors.Is(r.err, errStopped) {
 			e.skip(e.o.Clock.Now(), &r.play, refusal{wire.ReasonStopped, r.err.Error()})

@@ -78,7 +78,9 @@ type Conditions interface {
 type Options struct {
 	Clock Clock
 	// Plan returns the documents in force; ok is false while there are none.
-	Plan       func() (p *wire.Plan, m *wire.Manifest, ok bool)
+	Plan func() (p *wire.Plan, m *wire.Manifest, ok bool)
+	// Muted reports whether the office wants silence at wall; nil means never.
+	Muted      func(wall time.Time) bool
 	Library    Library
 	Journal    Journal
 	Sink       output.Sink // the engine is its only user; the caller closes it
@@ -248,10 +250,12 @@ func (e *Engine) Ready() []string {
 	return ready
 }
 
-// errStopped ends a play by order of a person, errShutdown with the program,
-// errReplanned before it began because the plan has it no longer.
+// errStopped ends a play by order of a person, errMuted because the office
+// wants silence, errShutdown with the program, errReplanned before it began
+// because the plan has it no longer.
 var (
 	errStopped   = errors.New("stopped by command")
+	errMuted     = errors.New("muted by the office")
 	errShutdown  = errors.New("agent was stopped")
 	errReplanned = errors.New("no longer in the plan")
 )
@@ -270,6 +274,22 @@ func (e *Engine) cancel(cause error) bool {
 	e.current.cancel(cause)
 	return true
 }
+
+// MuteChanged makes the loop look at Options.Muted now: what sounds although
+// it may not fades out within a second, and its outcome has the reason "muted".
+func (e *Engine) MuteChanged() {
+	if e.silenced(e.o.Clock.Now().Wall) {
+		e.mu.Lock()
+		if e.current != nil {
+			e.current.cut(errMuted)
+		}
+		e.mu.Unlock()
+	}
+	e.PlanChanged()
+}
+
+// silenced reports whether the office wants silence at wall.
+func (e *Engine) silenced(wall time.Time) bool { return e.o.Muted != nil && e.o.Muted(wall) }
 
 // shutdown ends what sounds, waits for every goroutine, and writes what is
 // owed and the stop record. A sink or a sound server that does not answer in

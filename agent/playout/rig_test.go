@@ -249,6 +249,7 @@ type rig struct {
 	boots   int
 	wrap    func(Journal) Journal
 	leadIn  time.Duration
+	muted   func(time.Time) bool
 	mu      sync.Mutex
 	plan    *wire.Plan
 	man     *wire.Manifest
@@ -297,7 +298,7 @@ func (r *rig) start() {
 	}
 	r.conds = condition.New(nil)
 	r.engine, err = New(Options{
-		Clock: r.clock, Library: r.lib, Journal: j, Sink: r.sink, Conditions: r.conds, Agent: "test", LeadIn: r.leadIn, Progress: r.dir + "/progress", FS: r.fs,
+		Clock: r.clock, Library: r.lib, Journal: j, Sink: r.sink, Conditions: r.conds, Agent: "test", LeadIn: r.leadIn, Progress: r.dir + "/progress", FS: r.fs, Muted: r.muted,
 		Plan: func() (*wire.Plan, *wire.Manifest, bool) {
 			r.mu.Lock()
 			defer r.mu.Unlock()

@@ -55,6 +55,13 @@ const (
 	AuditIncident     AuditCode = "incident" // a 安全事件 was ticked off; Detail is what was done
 )
 
+// What is silenced and what cuts in.
+const (
+	AuditMute        AuditCode = "mute"         // gates were silenced
+	AuditUnmute      AuditCode = "unmute"       // and let sound again
+	AuditMuteApprove AuditCode = "mute_approve" // somebody stood up for it: its slots are exempt
+)
+
 // What is done to the audit and to personal data, by people and by the
 // controller itself.
 const (
@@ -82,6 +89,7 @@ var AuditCodes = []AuditCode{
 	AuditClip, AuditProgramme, AuditActivate, AuditPublish, AuditAmend, AuditExport,
 	AuditClipEdit, AuditClipSubmit, AuditClipApprove, AuditClipReturn, AuditClipRecall,
 	AuditJoinCode, AuditPointSync, AuditPointTime, AuditConfirmPlans, AuditRegistry, AuditIncident,
+	AuditMute, AuditUnmute, AuditMuteApprove,
 	AuditRestore, AuditViewed, AuditExported, AuditPruned, AuditRetention, AuditReveal, AuditPhoneErased,
 	AuditKeys, AuditRotate, AuditMode, AuditToSign, AuditManifest,
 }

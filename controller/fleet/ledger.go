@@ -43,6 +43,9 @@ const NoteDefaultClip = "默认素材"
 // off and valid when it was planned.
 const NoteNoClip = "没有可播的素材"
 
+// NoteMuted is the note of a slot that an approved order of silence exempted.
+const NoteMuted = "全部静音"
+
 // Day is a local date as 2006-01-02; it sorts as text.
 type Day string
 
@@ -64,7 +67,7 @@ type Obligation struct {
 	Verdict Verdict
 	Grade   Grade
 	Reason  wire.Reason
-	Note    string    // for Exempt: the rule's text; NoteDefaultClip
+	Note    string    // for Exempt: the rule's text or NoteMuted; NoteDefaultClip
 	PlaysOK int       // plays that sounded whole
 	SoundMS int64     // time known to have sounded
 	Settled time.Time // zero while Due

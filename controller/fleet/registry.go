@@ -157,6 +157,7 @@ type Device struct {
 	Playing     wire.PlayID
 	Horizon     time.Time
 	Conditions  []wire.Condition
+	Mute        wire.MuteState // what it obeys of the office's word about silence
 
 	// What it should have.
 	WantVersion uint64

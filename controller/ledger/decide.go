@@ -32,6 +32,10 @@ type DeviceView struct {
 	// Outages are times at which it provably did not run.
 	Outages []Outage
 
+	// Silenced says that the plays which were silent by order were so by an
+	// approved one.
+	Silenced bool
+
 	// Unclear are times of which nobody can tell any more.
 	Unclear []Unclear
 }
@@ -53,7 +57,8 @@ type Outage struct {
 // is one of
 //
 //	Due      it is too early: plays are missing, and End + Grace has not come
-//	Exempt   planned so, whatever the evidence
+//	Exempt   planned so, whatever the evidence; or all that did not sound whole
+//	         was silenced by an approved order (全部静音), reason muted
 //	Played   at least 80 % of the planned time sounded; grade B. The default
 //	         clip of a stale plan counts as the share of its slot that it stood
 //	         in for, and Note says so
@@ -98,6 +103,8 @@ func Decide(o fleet.Obligation, outcomes []wire.Outcome, dev DeviceView, now tim
 	switch final := all || !dev.Bound || dev.Gone || dev.reported(o); {
 	case t.enough(o):
 		d.Verdict, d.Grade = fleet.Played, fleet.GradeB
+	case all && dev.Silenced && t.mutedOnly():
+		d.Verdict, d.Reason, d.Note = fleet.Exempt, wire.ReasonMuted, fleet.NoteMuted
 	case !final:
 		d.Verdict = fleet.Pending
 		if dev.HasPlan {
@@ -238,6 +245,21 @@ func stronger(a, b wire.Outcome) bool {
 	) > 0
 }
 
+// mutedOnly reports whether every play that did not sound whole was silenced by
+// order.
+func (t tally) mutedOnly() bool {
+	muted := false
+	for _, p := range t.plays {
+		if p.Result != wire.PlayPlayed {
+			if p.Reason != wire.ReasonMuted {
+				return false
+			}
+			muted = true
+		}
+	}
+	return muted
+}
+
 func (t tally) enough(o fleet.Obligation) bool {
 	if o.PlannedMS > 0 {
 		return t.countedMS*100 >= o.PlannedMS*enoughPct
@@ -248,7 +270,7 @@ func (t tally) enough(o fleet.Obligation) bool {
 // reasons in the order in which they tell people what to do; an unknown
 // reason tells as much as ReasonOther.
 var reasons = []wire.Reason{
-	wire.ReasonOther, wire.ReasonOffline, wire.ReasonQuiet, wire.ReasonStopped, wire.ReasonPreempted, wire.ReasonYielded,
+	wire.ReasonOther, wire.ReasonOffline, wire.ReasonQuiet, wire.ReasonStopped, wire.ReasonMuted, wire.ReasonPreempted, wire.ReasonYielded,
 	wire.ReasonNotInstalled, wire.ReasonExit, wire.ReasonClock, wire.ReasonPower, wire.ReasonDevice, wire.ReasonSilent, wire.ReasonClipMissing, wire.ReasonHash,
 }
 

@@ -44,6 +44,38 @@ func join(parts ...[]wire.Outcome) []wire.Outcome {
 	return all
 }
 
+// TestDecideSilencedByOrder: what an approved order of silence took is exempt,
+// unless something else was wrong, too.
+func TestDecideSilencedByOrder(t *testing.T) {
+	dev := DeviceView{ID: "d1", Bound: true, HasPlan: true, Online: true}
+	approved := dev
+	approved.Silenced = true
+	muted := plays(3, 4, wire.PlaySkipped, wire.ReasonMuted, 0)
+	tests := []struct {
+		name     string
+		outcomes []wire.Outcome
+		dev      DeviceView
+		verdict  fleet.Verdict
+		reason   wire.Reason
+	}{
+		{"approved", join(plays(1, 2, wire.PlaySkipped, wire.ReasonMuted, 0), muted), approved, fleet.Exempt, wire.ReasonMuted},
+		{"not_approved", join(plays(1, 2, wire.PlaySkipped, wire.ReasonMuted, 0), muted), dev, fleet.Missed, wire.ReasonMuted},
+		{"from_the_third_play_on", join(plays(1, 2, wire.PlayPlayed, "", 27000), muted), approved, fleet.Exempt, wire.ReasonMuted},
+		{"in_the_middle_of_a_play", join(plays(1, 1, wire.PlayPlayed, "", 27000), plays(2, 1, wire.PlayPartial, wire.ReasonMuted, 9000), muted), approved, fleet.Exempt, wire.ReasonMuted},
+		{"power_failed_before", join(plays(1, 2, wire.PlaySkipped, wire.ReasonPower, 0), muted), approved, fleet.Missed, wire.ReasonMuted},
+		{"the_last_play_only", join(plays(1, 5, wire.PlayPlayed, "", 27000), plays(6, 1, wire.PlaySkipped, wire.ReasonMuted, 0)), approved, fleet.Played, ""},
+		{"not_all_reported", plays(1, 2, wire.PlaySkipped, wire.ReasonMuted, 0), approved, fleet.Due, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := Decide(owed(), tt.outcomes, tt.dev, start.Add(time.Hour/2))
+			if got.Verdict != tt.verdict || got.Reason != tt.reason {
+				t.Errorf("Decide = %s %s, want %s %s", got.Verdict, got.Reason, tt.verdict, tt.reason)
+			}
+		})
+	}
+}
+
 func TestDecide(t *testing.T) {
 	end := start.Add(30 * time.Minute)
 	late := end.Add(Grace)

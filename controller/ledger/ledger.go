@@ -60,6 +60,12 @@ type Settings interface {
 	SetSetting(ctx context.Context, key, value string) error
 }
 
+// Mutes knows the orders of silence.
+type Mutes interface {
+	// MutesOf returns those that held at a point, in any order.
+	MutesOf(ctx context.Context, p fleet.PointID) ([]fleet.Mute, error)
+}
+
 // Store is all that the ledger needs of the store.
 type Store interface {
 	Evidence
@@ -71,6 +77,7 @@ type Store interface {
 // Options configures New. Store is required.
 type Options struct {
 	Store     Store
+	Mutes     Mutes                  // what was silenced by order; nil means nothing ever was
 	Clock     func() time.Time       // nil means time.Now
 	Logger    *slog.Logger           // nil discards
 	Every     time.Duration          // between looks at what time alone decides; 0 means 15 s
@@ -306,6 +313,23 @@ func (l *Ledger) settle(ctx context.Context, owed []fleet.Obligation) (changed i
 	return len(done), err
 }
 
+// Reconsider settles anew what silence by order has cost since then, after such
+// an order was approved.
+func (l *Ledger) Reconsider(ctx context.Context, since time.Time) error {
+	from := fleet.Day(since.Add(-24 * time.Hour).UTC().Format(time.DateOnly)) // a local day may lie beside that of UTC
+	for _, v := range []fleet.Verdict{fleet.Missed, fleet.Partial} {
+		rows, err := l.o.Store.Obligations(ctx, fleet.ObligationFilter{From: from, Verdict: v})
+		if err != nil {
+			return err
+		}
+		rows = slices.DeleteFunc(rows, func(o fleet.Obligation) bool { return o.Reason != wire.ReasonMuted })
+		if _, err := l.settle(ctx, rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // decide gathers the evidence of one obligation.
 func (l *Ledger) decide(ctx context.Context, o fleet.Obligation, now time.Time) (fleet.Settlement, error) {
 	recs, err := l.o.Store.RecordsOfSlot(ctx, o.Point, o.Slot)
@@ -326,6 +350,9 @@ func (l *Ledger) decide(ctx context.Context, o fleet.Obligation, now time.Time) 
 	}
 	view, err := l.view(ctx, o, len(outcomes) < o.Plays)
 	if err != nil {
+		return fleet.Settlement{}, err
+	}
+	if view.Silenced, err = l.silenced(ctx, o, outcomes); err != nil {
 		return fleet.Settlement{}, err
 	}
 	if len(from) > 0 && !slices.Contains(from, view.ID) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"gatecast/controller/fleet"
@@ -75,6 +76,28 @@ func (l *Ledger) view(ctx context.Context, o fleet.Obligation, outages bool) (De
 		return v, err
 	}
 	return DeviceView{}, nil
+}
+
+// silenced reports whether every play of o that was silent by order was so by
+// one that is approved; false where none was.
+func (l *Ledger) silenced(ctx context.Context, o fleet.Obligation, outcomes []wire.Outcome) (bool, error) {
+	if l.o.Mutes == nil || !slices.ContainsFunc(outcomes, func(out wire.Outcome) bool { return out.Reason == wire.ReasonMuted }) {
+		return false, nil
+	}
+	mutes, err := l.o.Mutes.MutesOf(ctx, o.Point)
+	if err != nil {
+		return false, fmt.Errorf("reading mutes: %w", err)
+	}
+	for _, out := range outcomes {
+		if out.Reason != wire.ReasonMuted {
+			continue
+		}
+		m, ok := fleet.SilencedBy(mutes, wire.FromUS(out.PlannedUS))
+		if !ok || m.Approved.IsZero() {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // outageSearch bounds how long after a slot the next start of the agent is

@@ -97,6 +97,7 @@ func (l *Link) hello(b *box, h wire.Hello) error {
 		return err
 	}
 	l.changed(before, d)
+	l.muteIf(d) // before a plan, which may sound at once
 	l.ackIf(b.id, h.State, true)
 	return l.repair(b, d, true)
 }
@@ -160,6 +161,7 @@ func (l *Link) state(b *box, s wire.State) error {
 		return err
 	}
 	l.changed(before, d)
+	l.muteIf(d)
 	l.ackIf(b.id, s, false)
 	return l.repair(b, d, false)
 }
@@ -171,7 +173,7 @@ func (l *Link) changed(a, b fleet.Device) {
 		l.o.OnEvent(fleet.Event{Kind: fleet.EventDevice, Point: b.Point})
 	}
 	if a.Online != b.Online || a.Session != b.Session || a.PlanVersion != b.PlanVersion || a.PlanHash != b.PlanHash ||
-		a.Playing != b.Playing || a.TimeLevel != b.TimeLevel || a.Time.ComparedUS != b.Time.ComparedUS || a.Output != b.Output ||
+		a.Playing != b.Playing || a.TimeLevel != b.TimeLevel || a.Time.ComparedUS != b.Time.ComparedUS || a.Output != b.Output || a.Mute != b.Mute ||
 		!slices.Equal(a.ClipsMiss, b.ClipsMiss) || !slices.Equal(a.ClipsReady, b.ClipsReady) || !slices.Equal(a.Conditions, b.Conditions) {
 		l.o.OnEvent(fleet.Event{Kind: fleet.EventDevice, Point: b.Point})
 	}

@@ -110,6 +110,11 @@ type Options struct {
 	OnBroken  func(fleet.Break)   // told of a journal whose chain does not hold; must not block; may be nil
 	Kick      func(wire.DeviceID) // closes the connection of a device that may not be heard; may be nil
 
+	// Lacking returns the signed word about silence that a device should have
+	// and has not, nil for none; it is asked for every hello and state and
+	// answers from memory. May be nil.
+	Lacking func(fleet.Device) ([]byte, error)
+
 	StateInterval time.Duration    // longest pause between two states of a healthy device; 0 means DefaultStateInterval
 	ClientID      string           // empty draws one; must begin with "controller-" at the embedded broker
 	Now           func() time.Time // nil means time.Now
@@ -170,6 +175,7 @@ type Link struct {
 	logger *slog.Logger
 	inbox  *inbox
 	offers *offers
+	mutes  *offers // who waits to be told about silence
 	orders *orders
 	failed throttle // of commits, so that a full disk is not logged once a device
 
@@ -193,7 +199,7 @@ func New(o Options) (*Link, error) {
 	}
 	l := &Link{
 		o: o, logger: o.Logger.With("component", "link"),
-		offers: newOffers(), orders: newOrders(), first: make(chan struct{}),
+		offers: newOffers(), mutes: newOffers(), orders: newOrders(), first: make(chan struct{}),
 	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.inbox = newInbox(l.handle)
@@ -219,6 +225,7 @@ func (l *Link) Start() error {
 	l.mu.Unlock()
 	l.wg.Go(l.keepSession)
 	l.wg.Go(l.keepOffering)
+	l.wg.Go(l.keepMuting)
 	l.wg.Go(l.keepPresence)
 	select {
 	case <-l.first:

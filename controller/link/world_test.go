@@ -205,7 +205,7 @@ func (g *gate) connect() {
 	g.w.t.Helper()
 	g.session++
 	g.heard = map[wire.Kind]chan []byte{}
-	for _, k := range []wire.Kind{wire.KindPlan, wire.KindCommand, wire.KindAck, wire.KindTime} {
+	for _, k := range []wire.Kind{wire.KindPlan, wire.KindCommand, wire.KindAck, wire.KindTime, wire.KindMute} {
 		g.heard[k] = make(chan []byte, 100)
 	}
 	will, _ := json.Marshal(wire.State{Session: g.session})

@@ -21,7 +21,7 @@ func (d *device) setSaid(st wire.State) {
 	d.Time = st.Time
 	d.Receipt = st.Receipt
 	d.TimeLevel, d.Output, d.Playing = st.Time.Level, st.Output, st.Playing
-	d.Conditions = st.Conditions
+	d.Conditions, d.Mute = st.Conditions, st.Mute
 	d.Horizon = time.Time{}
 	if st.HorizonS != 0 {
 		d.Horizon = time.Unix(st.HorizonS, 0).UTC()

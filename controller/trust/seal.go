@@ -123,3 +123,14 @@ func (a *Authority) stamp(h *wire.Header, t wire.DocType) {
 		h.IssuedUS = wire.US(a.now())
 	}
 }
+
+// SealMute signs m as director. Type is set; IssuedUS is set where it is 0.
+// Device and number are required. m is not changed or kept.
+func (a *Authority) SealMute(m *wire.Mute) ([]byte, error) {
+	doc := *m
+	if doc.Device == "" || doc.Version == 0 {
+		return nil, errors.New("sealing a mute: device and number are required")
+	}
+	a.stamp(&doc.Header, wire.DocMute)
+	return seal.Sign(doc, a.director)
+}

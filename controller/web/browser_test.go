@@ -179,6 +179,11 @@ func (w *world) tour(t testing.TB) map[string]string {
 	}
 	pages["draft"], pages["activate"] = programmePath(draft.ID), programmePath(draft.ID)+"/activate"
 	w.trouble(t, pages)
+	m, err := w.mutes.Mute(t.Context(), fleet.User{Login: "clerk", Name: "李工", Role: fleet.Clerk}, fleet.Area{All: true}, "播错了内容", time.Time{}, testNow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages["mute"], pages["mutes"], pages["mute_board"] = "/mute", "/mutes", mutePath(m.ID)
 	return pages
 }
 

@@ -94,6 +94,9 @@ func families() map[string][]string {
 		"tag.":           append(slices.Clone(scamTypes), audiences...),
 		"weekday.short.": {"mon", "tue", "wed", "thu", "fri", "sat", "sun"},
 	}
+	f["mute.reason."], f["mute.until."] = slices.Clone(muteReasons), []string{"open", "1h", "day"}
+	f["mute.approved."], f["mute.banner"], f["mute.sum"] = []string{"true", "false"}, []string{"", ".some"}, []string{"", ".lifted"}
+	f["done."] = append(f["done."], "muted", "unmuted", "mute_approved")
 	for _, v := range append(slices.Clone(fleet.Verdicts), fleet.Due) {
 		f["verdict."] = append(f["verdict."], string(v))
 	}
@@ -130,7 +133,7 @@ func families() map[string][]string {
 	}
 	for _, r := range []wire.Reason{
 		wire.ReasonOffline, wire.ReasonPower, wire.ReasonClock, wire.ReasonClipMissing, wire.ReasonHash, wire.ReasonSilent, wire.ReasonStopped,
-		wire.ReasonPreempted, wire.ReasonYielded, wire.ReasonQuiet, wire.ReasonDevice, wire.ReasonNotInstalled, wire.ReasonExit, wire.ReasonLost, wire.ReasonReplanned, wire.ReasonOther,
+		wire.ReasonPreempted, wire.ReasonYielded, wire.ReasonQuiet, wire.ReasonDevice, wire.ReasonNotInstalled, wire.ReasonExit, wire.ReasonLost, wire.ReasonReplanned, wire.ReasonMuted, wire.ReasonOther,
 	} {
 		f["reason."] = append(f["reason."], string(r))
 	}

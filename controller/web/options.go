@@ -227,6 +227,7 @@ type Options struct {
 	Losses       Losses
 	Recovery     Recovery
 	Incidents    Incidents
+	Mutes        Mutes
 
 	Logins *auth.Logins
 	Events *Hub // nil means that pages are refreshed by the clock only
@@ -262,6 +263,8 @@ func (o *Options) validate() error {
 		return errors.New("web options: JoinCodes, Trust and Audit are required")
 	case o.Publications == nil, o.Losses == nil, o.Recovery == nil, o.Evidence == nil, o.Incidents == nil:
 		return errors.New("web options: Publications, Losses, Recovery, Evidence and Incidents are required")
+	case o.Mutes == nil:
+		return errNoMutes
 	case o.Logins == nil, o.Logger == nil, o.Zone == nil:
 		return errors.New("web options: Logins, Logger and Zone are required")
 	}

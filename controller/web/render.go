@@ -33,7 +33,8 @@ type frame struct {
 	Done    string // what the last action did, from the redirect after it
 	Demo    bool
 	Version string
-	V       any // the page's own view
+	Muted   []mutedBanner // orders of silence that hold
+	V       any           // the page's own view
 }
 
 // Home is the page that the user starts on.

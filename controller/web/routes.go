@@ -76,6 +76,7 @@ func (s *Server) routes() http.Handler {
 	s.page(mux, fleet.ActEnrol, "/enrol/{code}", "enrolcode", s.enrolCode)
 
 	s.edgeRoutes(mux)
+	s.muteRoutes(mux)
 
 	s.handle(mux, fleet.ActAccount, "/", s.wrap(fleet.ActAccount, func(http.ResponseWriter, *http.Request, *visit) error {
 		return errNoPage

@@ -172,6 +172,7 @@ func (s *Server) frame(ctx context.Context, v *visit, r *http.Request, titleKey,
 			return frame{}, err
 		}
 	}
+	f.Muted = s.banners(v.L, v.Now)
 	if titleKey != "" {
 		f.Title = v.L.T(titleKey)
 	}

@@ -17,6 +17,7 @@ import (
 	"gatecast/controller/auth"
 	"gatecast/controller/dossier"
 	"gatecast/controller/fleet"
+	"gatecast/controller/mute"
 	"gatecast/controller/planner"
 	"gatecast/controller/sample"
 	"gatecast/controller/store"
@@ -39,6 +40,7 @@ type world struct {
 	trust   *trust.Authority
 	media   testMedia
 	planner *planner.Planner
+	mutes   *mute.Desk
 	server  *Server
 	hub     *Hub
 	log     *logBuffer
@@ -64,6 +66,9 @@ func openWorld(t testing.TB, dir string) *world {
 	w := &world{store: db, hub: &Hub{}, log: &logBuffer{}, points: map[string]fleet.Point{}}
 	w.setNow(testNow.Add(-time.Hour))
 	w.content(t, dir)
+	if w.mutes, err = mute.Open(t.Context(), mute.Options{Orders: db, Places: db, Sealer: w.trust}); err != nil {
+		t.Fatal(err)
+	}
 	w.serve(t, nil)
 	w.setNow(testNow)
 	return w
@@ -103,6 +108,7 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 	}
 	o := Options{
 		Registry: w.store, Scopes: w.store, Points: w.store, Devices: w.store, Ledger: w.store, JoinCodes: w.store, Audit: w.store, Publications: w.store, Losses: w.store, Recovery: w.store, Incidents: w.store, Tokens: w.store, Clips: w.store, Programmes: w.store,
+		Mutes:     w.mutes,
 		Approvals: w.store,
 		Media:     w.media, Planner: testPlanner{w.planner}, Trust: testTrust{}, Evidence: testEvidence{w}, Logins: logins, Events: w.hub,
 		Logger: slog.New(slog.NewTextHandler(w.log, nil)), Zone: shanghai, Now: w.now, Version: "0.1", Demo: true,

@@ -21,6 +21,7 @@ const (
 	DocExport   DocType = "export"   // director role: the table of contents of an export
 	DocRevoked  DocType = "revoked"  // director role: a device that must not play any more
 	DocAudit    DocType = "audit"    // director role: how far the controller's audit goes; no device reads it
+	DocMute     DocType = "mute"     // director role: a device that must be silent, or may sound again
 )
 
 // Header stands in every signed document; DSSE signs it with the rest.
@@ -81,6 +82,17 @@ type Receipt struct {
 type Revocation struct {
 	Header
 	AtUS int64 `json:"at_us"` // when the office revoked it
+}
+
+// Mute tells one device to be silent, or that it may sound again. Version is
+// its number: the highest one holds, over restarts too, and a lower one is
+// refused, so that an old word cannot be said again. It is sent until the
+// device says that it has it; a device that knows no such document plays on.
+type Mute struct {
+	Header
+	On      bool  `json:"on"`
+	SinceUS int64 `json:"since_us"`
+	UntilUS int64 `json:"until_us,omitempty"` // silent up to here by trusted time; 0 means until another one says otherwise
 }
 
 // PlanSlot is a slot that sounds. Play k (from 0) starts at StartS + k×EveryS

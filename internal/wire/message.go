@@ -39,6 +39,7 @@ type State struct {
 	Time         TimeState   `json:"time"`
 	Output       Output      `json:"output"`
 	Playing      PlayID      `json:"playing,omitempty"`
+	Mute         MuteState   `json:"mute,omitzero"` // absent: the device was never muted, or knows no mutes
 	Conditions   []Condition `json:"conditions,omitempty"`
 }
 
@@ -52,6 +53,14 @@ type Held struct {
 
 // MaxHeld bounds Held.Clips: what a state says must fit a message.
 const MaxHeld = 64
+
+// MuteState is the Mute that a device obeys.
+type MuteState struct {
+	Number uint64 `json:"number,omitempty"` // of the newest one that it has; 0 for none that it knows
+	On     bool   `json:"on,omitempty"`     // silent now
+	AtUS   int64  `json:"at_us,omitempty"`  // when the device took it, by its own clock
+	Lost   bool   `json:"lost,omitempty"`   // the card lost what was said; silent until it is said again
+}
 
 // LogState is how far a journal goes and is acked.
 type LogState struct {

@@ -181,6 +181,7 @@ const (
 	ReasonDevice       Reason = "device"        // 设备故障
 	ReasonNotInstalled Reason = "not_installed" // 未安装
 	ReasonExit         Reason = "exit"          // 程序退出
+	ReasonMuted        Reason = "muted"         // 全部静音
 	ReasonLost         Reason = "lost"          // 记录缺失; the controller's own, no device says it
 	ReasonReplanned    Reason = "replanned"     // 当时另有计划; likewise, after a restore
 	ReasonOther        Reason = "other"         // 其他

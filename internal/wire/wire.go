@@ -26,6 +26,7 @@ import (
 //	               State.RootVersion, PlanOffer.Root, Root.ReleaseKeys and
 //	               PastDirectorKeys
 //	1  2026-11-23  added: State.Held, Plan.Recalled, ManifestClip.FromUS and UntilUS
+//	1  2026-11-23  added: kind mute, Mute, State.Mute, reason muted
 const Protocol = 1
 
 // Limits of one message.
@@ -67,6 +68,7 @@ const (
 	KindAck     Kind = "ack"     // down: Ack
 	KindTime    Kind = "time"    // down: envelope of TimeAnswer
 	KindRoot    Kind = "root"    // down: RootOffer
+	KindMute    Kind = "mute"    // down: envelope of Mute
 )
 
 const prefix = "gatecast/v1"
@@ -129,7 +131,7 @@ func ParseDown(topic string) (DeviceID, Kind, error) {
 		return "", "", fmt.Errorf("topic %q: invalid device", topic)
 	}
 	switch kind {
-	case KindPlan, KindCommand, KindAck, KindTime, KindRoot:
+	case KindPlan, KindCommand, KindAck, KindTime, KindRoot, KindMute:
 		return d, kind, nil
 	}
 	return "", "", fmt.Errorf("topic %q: unknown kind", topic)

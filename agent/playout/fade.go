@@ -1,0 +1,114 @@
+package playout
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"gatecast/audio"
+)
+
+// How a play that has to make way ends: it fades, and is cancelled once what
+// the sinks hold in their buffers (half a second at most) has sounded too.
+const (
+	fadeTime = 200 * time.Millisecond
+	fadeWait = fadeTime + 600*time.Millisecond
+)
+
+// fader lets a play fade out: from the moment it is told to, the source loses
+// its level within fadeTime and is silent from there on.
+type fader struct {
+	mu    sync.Mutex
+	cause error // why it fades; nil while it does not
+	timer *time.Timer
+	read  audio.Frames // handed out
+	level audio.Frames // of the fade, handed out
+	quiet audio.Frames // of the source, behind which there is silence
+	all   audio.Frames // of the source
+	rate  int
+}
+
+// cut ends a performance: at once before it has begun, with a fade after that.
+// Only the first call counts.
+func (p *performance) cut(cause error) {
+	if p.stage.CompareAndSwap(pending, withdrawn) {
+		p.cancel(cause)
+		return
+	}
+	p.fade.begin(p.cancel, cause)
+}
+
+func (f *fader) begin(cancel context.CancelCauseFunc, cause error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cause != nil {
+		return
+	}
+	f.cause = cause
+	// It outlives the play at most by its wait; cancelling what is over does
+	// nothing.
+	f.timer = time.AfterFunc(fadeWait, func() { cancel(cause) })
+}
+
+// over returns src as it sounds under the fader.
+func (f *fader) over(src audio.Source) audio.Source {
+	f.rate, f.all = src.Format().Rate, src.Frames()
+	return &faded{Source: src, f: f}
+}
+
+// heard returns how much of the source came before its silence and why it was
+// faded out; 0 and nil when it was not, or when all of it was on its way to the
+// device already. It is asked when the play is over.
+func (f *fader) heard() (time.Duration, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cause == nil {
+		return 0, nil
+	}
+	f.timer.Stop()
+	switch {
+	case f.level == 0 && f.read >= f.all:
+		return 0, nil
+	case f.level == 0:
+		return max(1, f.read.Duration(f.rate)), f.cause
+	}
+	return max(1, f.quiet.Duration(f.rate)), f.cause
+}
+
+// faded is a source under a fader.
+type faded struct {
+	audio.Source
+	f *fader
+}
+
+func (s *faded) Read(dst []float32) (int, error) {
+	n, err := s.Source.Read(dst)
+	s.f.apply(dst[:n], s.Format())
+	return n, err
+}
+
+// apply lowers what is handed out next.
+func (f *fader) apply(samples []float32, format audio.Format) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	frames := audio.Frames(len(samples) / format.Channels)
+	defer func() { f.read += frames }()
+	if f.cause == nil {
+		return
+	}
+	whole := audio.FramesIn(fadeTime, format.Rate)
+	if f.read == 0 {
+		f.level = whole // it has not begun: not even a breath of it
+	}
+	for i := range frames {
+		gain := float32(0)
+		if f.level < whole {
+			gain = 1 - float32(f.level)/float32(whole)
+			f.level++
+			f.quiet = f.read + i + 1
+		}
+		for c := range format.Channels {
+			samples[int(i)*format.Channels+c] *= gain
+		}
+	}
+}
