@@ -53,6 +53,11 @@ demo:
 faults: tools
 	sh internal/acceptance/faults.sh $(FAULTS)
 
+# Every attack of the test suite: what was tried and what was refused.
+# ATTACKS are further flags of go test.
+attacks: tools
+	sh internal/acceptance/attacks.sh $(ATTACKS)
+
 # The same power cuts and the same outage for Gatecast and for what people use
 # instead: who loses what. Ten minutes; RIVALS is the number of plays.
 RIVALS ?= 120

@@ -48,6 +48,7 @@ type Options struct {
 	Authorize      func(cert *x509.Certificate) (Identity, bool)
 	Dir            string // a folder of the broker's own; its content is disposable
 	MaxConnections int    // 0 means DefaultMaxConnections
+	Limits         Limits // of connections that have not said who they are
 	// OnRefused is told of attempts that no honest device makes; it is called
 	// concurrently and must not block. nil means nobody.
 	OnRefused func(Refusal)
@@ -107,6 +108,10 @@ type Broker struct {
 	server *server.Server
 	addr   string
 	conns  map[wire.DeviceID]uint64 // engine's id of the last connection of each device
+
+	doorman *doorman           // immutable after New
+	rest    context.CancelFunc // ends the doorman's rounds; set by Start
+	rounds  sync.WaitGroup
 }
 
 // New checks o and returns a broker that does nothing yet.
@@ -114,7 +119,7 @@ func New(o Options) (*Broker, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	return &Broker{o: o, logger: o.Logger.With("component", "broker"), conns: map[wire.DeviceID]uint64{}}, nil
+	return &Broker{o: o, logger: o.Logger.With("component", "broker"), conns: map[wire.DeviceID]uint64{}, doorman: newDoorman(o.Limits, o.MaxConnections)}, nil
 }
 
 // Start listens and serves until Stop. A taken port yields an error that wraps
@@ -163,6 +168,9 @@ func (b *Broker) Start() error {
 		return err
 	}
 	gate.open.Store(true)
+	ctx, rest := context.WithCancel(context.Background())
+	b.rest = rest
+	b.rounds.Go(func() { b.doorman.run(ctx, s) })
 	host, _, _ := net.SplitHostPort(b.o.Addr)
 	b.server, b.addr = s, net.JoinHostPort(host, strconv.Itoa(opts.MQTT.Port))
 	b.logger.Info("broker listening", "addr", b.addr)
@@ -207,7 +215,7 @@ func (b *Broker) engineOptions(store string, gate *gatekeeper) (*server.Options,
 	opts.MaxClosedClients = 64 // the engine keeps 10,000 by default, for a page we do not have
 	opts.CustomClientAuthentication = gate
 	opts.MQTT.Host, opts.MQTT.Port = host, n
-	opts.MQTT.TLSConfig = b.o.TLS
+	opts.MQTT.TLSConfig = b.doorman.guard(b.o.TLS)
 	opts.MQTT.TLSTimeout = timeoutTLS.Seconds()
 	opts.MQTT.AuthTimeout = timeoutCON.Seconds()
 	return opts, nil
@@ -250,9 +258,11 @@ func (b *Broker) Stop(ctx context.Context) error {
 	if s == nil {
 		return nil
 	}
+	b.rest()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		b.rounds.Wait()
 		s.Shutdown()
 		s.WaitForShutdown()
 	}()
