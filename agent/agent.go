@@ -26,6 +26,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gatecast/agent/condition"
@@ -63,6 +64,7 @@ type App struct {
 	clock   *walltime.Clock
 	faults  *condition.Registry
 	attacks *incident.Reporter
+	looked  atomic.Pointer[wire.Plan] // the plan that was compared with the ceilings last
 	journal *journal.Journal
 	plans   *plan.Store
 	clips   *library.Library

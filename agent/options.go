@@ -34,7 +34,7 @@ type Options struct {
 	Volume     int                                   // of the mixer, percent, never above the signed ceiling; 0 leaves the mixer alone
 	Server     string                                // of the pulse sink
 	LeadIn     time.Duration                         // silence before each clip
-	OpenOutput func(volume int) (output.Sink, error) // instead of Sink and Device; nil for those
+	OpenOutput func(volume int) (output.Sink, error) // instead of Sink and Device; nil for those; as output.Options.Volume, negative for Most
 
 	ReportJitter time.Duration // records and states wait a random time up to this
 	FetchJitter  time.Duration // clips of a plan that is not due soon wait up to this
@@ -94,7 +94,8 @@ func (o *Options) validate() error {
 	if o.OpenOutput == nil {
 		sink, device, server, log := o.Sink, o.Device, o.Server, o.Logger
 		o.OpenOutput = func(volume int) (output.Sink, error) {
-			return output.Open(sink, device, output.Options{Volume: volume, KeepMixer: volume == 0, Server: server, Logger: log})
+			o := output.Options{Volume: max(volume, 0), KeepMixer: volume <= 0, Most: max(-volume, 0), Server: server, Logger: log}
+			return output.Open(sink, device, o)
 		}
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"gatecast/agent/library"
 	"gatecast/agent/link"
 	"gatecast/agent/plan"
+	"gatecast/agent/playout"
 	"gatecast/internal/seal"
 	"gatecast/internal/wire"
 )
@@ -108,5 +109,15 @@ func impostor(err error) bool {
 	return errors.As(err, &unknown) || errors.As(err, &invalid) && invalid.Reason != x509.Expired
 }
 
-// planChanged is told by the link that plan or clips are other ones.
-func (a *App) planChanged() { a.engine.PlanChanged() }
+// planChanged is told by the link that plan or clips are other ones. A plan
+// that asks for what the ceilings forbid is reported; playout holds them.
+func (a *App) planChanged() {
+	a.engine.PlanChanged()
+	p, m, _, ok := a.plans.Current()
+	if !ok || a.looked.Swap(p) == p {
+		return
+	}
+	if what := playout.Beyond(p, m); what != "" {
+		a.attacks.Report(wire.IncidentEnvelope, fmt.Sprintf("plan %d: %s", p.Version, what))
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,7 +30,8 @@ type speaker struct {
 	sink   output.Sink
 	opened int // volume that sink was opened with
 	last   output.Device
-	tone   *tone // nil when none sounds
+	tone   *tone       // nil when none sounds
+	tones  []time.Time // begun within the hour, at most tonesPerHour
 }
 
 // tone is a test tone in progress.
@@ -48,10 +50,15 @@ func newSpeaker(open func(int) (output.Sink, error), volume int, ceilings func()
 	return s, err
 }
 
-// allowed returns the volume to set: as configured, at most the ceiling.
+// allowed returns the volume to set: as configured, at most the ceiling. It is
+// negative where the mixer is left alone unless it is above the ceiling.
 func (s *speaker) allowed() int {
-	if c, ok := s.ceilings(); ok && s.volume > 0 {
+	c, ok := s.ceilings()
+	switch {
+	case ok && s.volume > 0:
 		return min(s.volume, max(1, c.MaxVolumePct))
+	case ok && c.MaxVolumePct < 100:
+		return -max(1, c.MaxVolumePct)
 	}
 	return s.volume
 }
@@ -169,7 +176,12 @@ const (
 	toneRate   = 24000
 	toneHz     = 880
 	toneGainDB = -14 // a fifth of full scale
+	// tonesPerHour is more than an installer needs, and a minute of sound for
+	// whoever may sign commands and should not.
+	tonesPerHour = 12
 )
+
+var errTones = errors.New("too many test tones within an hour")
 
 var errBusy = errors.New("a broadcast is on, or about to be")
 
@@ -184,6 +196,13 @@ func (s *speaker) Tone(ctx context.Context) error {
 		s.mu.Unlock()
 		return errBusy
 	}
+	now := time.Now()
+	s.tones = slices.DeleteFunc(s.tones, func(at time.Time) bool { return now.Sub(at) >= time.Hour })
+	if len(s.tones) >= tonesPerHour {
+		s.mu.Unlock()
+		return errTones
+	}
+	s.tones = append(s.tones, now)
 	s.tone = t
 	s.mu.Unlock()
 	defer func() {
@@ -192,7 +211,11 @@ func (s *speaker) Tone(ctx context.Context) error {
 		s.mu.Unlock()
 		close(t.done)
 	}()
-	src, err := audio.Render(tonePCM(), audio.RenderOptions{Gain: toneGainDB})
+	gain := audio.Gain(toneGainDB)
+	if c, ok := s.ceilings(); ok {
+		gain = min(gain, audio.Gain(c.MaxGainDB))
+	}
+	src, err := audio.Render(tonePCM(), audio.RenderOptions{Gain: gain})
 	if err != nil {
 		return err
 	}

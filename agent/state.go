@@ -8,6 +8,7 @@ import (
 
 	"gatecast/agent/condition"
 	"gatecast/agent/link"
+	"gatecast/agent/playout"
 	"gatecast/agent/walltime"
 	"gatecast/internal/wire"
 )
@@ -199,11 +200,8 @@ func allowedNow(c wire.Ceilings, now time.Time) error {
 		return fmt.Errorf("loading zone of the ceilings: %w", err)
 	}
 	local := now.In(zone)
-	minute := local.Hour()*60 + local.Minute()
-	for _, w := range c.Allowed {
-		if w.FirstMin <= minute && minute < w.LastMin {
-			return nil
-		}
+	if playout.Allowed(c, now, now.Add(toneLength)) {
+		return nil
 	}
 	return fmt.Errorf("nothing may sound at %s here", local.Format("15:04"))
 }

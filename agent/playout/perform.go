@@ -112,6 +112,8 @@ type performance struct {
 	cancel context.CancelCauseFunc
 	stage  atomic.Int32
 	fade   fader
+
+	ceilings wire.Ceilings
 }
 
 // withdraw ends a performance that has not begun.
@@ -149,7 +151,7 @@ func (e *Engine) isCurrent(id wire.PlayID) bool {
 // punctual says that p sounds at its instant and not at once.
 func (e *Engine) perform(p *entry, c wire.ManifestClip, punctual bool) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	perf := &performance{play: *p, cancel: cancel}
+	perf := &performance{play: *p, cancel: cancel, ceilings: e.s.manifest.Ceilings}
 	sound := e.s.clips[c.SHA256]
 	gain := gainOf(c, p.GainDB, e.s.manifest)
 	e.mu.Lock()
@@ -186,6 +188,10 @@ func (e *Engine) play(ctx context.Context, perf *performance, sound *clip, c wir
 			return res
 		}
 		at = now
+	}
+	if start := e.o.Clock.Wall(latest(at, time.Now().Add(lateLead))).Add(e.o.LeadIn); !Allowed(perf.ceilings, start, start.Add(length(c))) {
+		res.err = errOutside // opening the device took too long
+		return res
 	}
 	if context.Cause(ctx) != nil || !perf.stage.CompareAndSwap(pending, begun) {
 		res.err = context.Cause(ctx)
@@ -233,6 +239,8 @@ func (e *Engine) sink(ctx context.Context, mark *marker, at time.Time, clip time
 	wg.Wait()
 	return report, err
 }
+
+var errOutside = errors.New("the hours that the ceilings allow ended while the play was prepared")
 
 var errMoved = errors.New("the clock stepped while the play was prepared")
 

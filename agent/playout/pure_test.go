@@ -76,8 +76,8 @@ func TestAllowedWindows(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if got := allowed(c, start, start.Add(time.Minute)); got != want {
-						t.Errorf("allowed(%s, one minute) = %v, want %v", s, got, want)
+					if got := Allowed(c, start, start.Add(time.Minute)); got != want {
+						t.Errorf("Allowed(%s, one minute) = %v, want %v", s, got, want)
 					}
 				}
 			}
@@ -98,18 +98,22 @@ func TestAllowedHoldsForEveryInstant(t *testing.T) {
 		}
 		start := time.Unix(rapid.Int64Range(1767225600, 1798761600).Draw(rt, "start"), 0) // in 2026
 		dur := time.Duration(rapid.IntRange(1, 600).Draw(rt, "s")) * time.Second
-		got := allowed(c, start, start.Add(dur))
+		got := Allowed(c, start, start.Add(dur))
 		zone, err := time.LoadLocation(c.Zone)
 		if err != nil {
 			rt.Fatal(err)
 		}
 		want := true
 		for at := start; at.Before(start.Add(dur)); at = at.Add(time.Second) {
-			_, ok := windowEnd(c.Allowed, at.In(zone))
+			local, ok := at.In(zone), false
+			for _, w := range c.Allowed {
+				second := local.Hour()*3600 + local.Minute()*60 + local.Second()
+				ok = ok || w.FirstMin*60 <= second && second < w.LastMin*60
+			}
 			want = want && ok
 		}
 		if got != want {
-			rt.Fatalf("allowed(%v, %v) in %s = %v, want %v", start.In(zone), dur, c.Zone, got, want)
+			rt.Fatalf("Allowed(%v, %v) in %s = %v, want %v", start.In(zone), dur, c.Zone, got, want)
 		}
 	})
 }
@@ -127,8 +131,22 @@ func TestPlaysAnHour(t *testing.T) {
 	if _, _, ok := permitted(m, shaOf(1), minutes(55), starts); ok {
 		t.Error("a seventh within the hour is permitted")
 	}
-	if _, _, ok := permitted(m, shaOf(1), minutes(-1), starts); !ok {
-		t.Error("plays to come count") // after a step back
+	if _, _, ok := permitted(m, shaOf(1), minutes(-1), starts); ok {
+		t.Error("plays that sounded before the clock was set back do not count")
+	}
+	if _, _, ok := permitted(m, shaOf(1), minutes(-120), starts); !ok {
+		t.Error("plays of another hour count")
+	}
+	m.Ceilings.MaxPlaysPerHour = 1_000_000
+	for len(starts) < maxStarts {
+		starts = append(starts, minutes(1))
+	}
+	if _, _, ok := permitted(m, shaOf(1), minutes(2), starts); ok {
+		t.Error("more plays an hour than are remembered")
+	}
+	m.Ceilings.MaxPlaysPerHour, m.Ceilings.MaxVolumePct = 60, 0
+	if _, _, ok := permitted(m, shaOf(1), minutes(200), nil); ok {
+		t.Error("a play where no volume is allowed")
 	}
 }
 

@@ -173,7 +173,11 @@ func (s *alsaSink) prepare(format audio.Format) error {
 // adjustMixer sets the mixer as o asks and returns what it reads back.
 func adjustMixer(card int, o Options) (alsa.Mixer, error) {
 	if o.KeepMixer {
-		return alsa.ReadMixer(card)
+		m, err := alsa.ReadMixer(card)
+		if err != nil || o.Most == 0 || m.Percent() <= o.Most {
+			return m, err
+		}
+		return alsa.SetMixer(card, o.Most)
 	}
 	return alsa.SetMixer(card, o.Volume)
 }

@@ -26,6 +26,9 @@ type Options struct {
 	// KeepMixer leaves volume and switches alone: they are only read. Without
 	// it every play switches the card's playback path on.
 	KeepMixer bool
+	// Most is the highest volume at which KeepMixer leaves it alone, in percent;
+	// a mixer that is found above it is set to it. 0 means any.
+	Most int
 	// Server is the pulse sink's server: addresses to try in order, separated
 	// by blanks, as in $PULSE_SERVER (see ServerFromEnv). Empty means the
 	// usual folders of this user and of the system.
@@ -39,6 +42,9 @@ type Options struct {
 func (o *Options) validate() error {
 	if o.Volume < 0 || o.Volume > 100 {
 		return fmt.Errorf("sink option Volume is %d; it must be 0–100 percent", o.Volume)
+	}
+	if o.Most < 0 || o.Most > 100 {
+		return fmt.Errorf("sink option Most is %d; it must be 0–100 percent", o.Most)
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -193,14 +193,22 @@ func sinkName(info *proto.GetSinkInfoReply) string {
 // sinkMixer reads a sink's volume and mute. Volumes are cubic in amplitude;
 // the percentage is the one the desktop shows.
 func sinkMixer(info *proto.GetSinkInfoReply) (text string, muted bool) {
-	var top uint32
-	for _, v := range info.ChannelVolumes {
-		top = max(top, v)
-	}
 	state := "on"
 	if info.Mute {
 		state = "off"
 	}
-	percent := (uint64(top)*100 + uint64(proto.VolumeNorm)/2) / uint64(proto.VolumeNorm)
-	return fmt.Sprintf("%s %d%% %s", info.SinkName, percent, state), info.Mute || top == 0
+	return fmt.Sprintf("%s %d%% %s", info.SinkName, sinkPercent(info), state), info.Mute || sinkTop(info) == 0
+}
+
+// sinkPercent returns the volume of the loudest channel, over 100 where the
+// server amplifies.
+func sinkPercent(info *proto.GetSinkInfoReply) int {
+	return int((uint64(sinkTop(info))*100 + uint64(proto.VolumeNorm)/2) / uint64(proto.VolumeNorm))
+}
+
+func sinkTop(info *proto.GetSinkInfoReply) (top uint32) {
+	for _, v := range info.ChannelVolumes {
+		top = max(top, v)
+	}
+	return top
 }

@@ -45,6 +45,11 @@ func newPulseStream(device string, o Options) (_ *pulseStream, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.KeepMixer && o.Most > 0 && sinkPercent(info) > o.Most {
+		if info, err = setSink(c, info, o.Most); err != nil {
+			return nil, err
+		}
+	}
 	if !o.KeepMixer {
 		if info, err = setSink(c, info, o.Volume); err != nil {
 			return nil, err

@@ -52,6 +52,14 @@ func (m Mixer) String() string {
 	return strings.Join(parts, ", ")
 }
 
+// Percent returns the highest level of all controls, 0 where there is none.
+func (m Mixer) Percent() (most int) {
+	for _, c := range m.Controls {
+		most = max(most, c.Percent)
+	}
+	return most
+}
+
 // Muted reports whether no sound can pass: one control of those in series
 // (Master, PCM …) is off or at zero, or all outputs beside each other
 // (Speaker, Headphone …) are. A digital output counts where the card has
