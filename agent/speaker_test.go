@@ -164,8 +164,8 @@ func TestVolumeKeepsTheSignedCeiling(t *testing.T) {
 		}
 	})
 	sp, _ := newTestSpeaker(t, 0, func() (wire.Ceilings, bool) { return wire.Ceilings{MaxVolumePct: 80}, true })
-	if sp.allowed() != 0 {
-		t.Errorf("a mixer to be left alone is set to %d %%", sp.allowed())
+	if sp.allowed() != -80 {
+		t.Errorf("a mixer to be left alone below 80 %% is opened with %d", sp.allowed())
 	}
 }
 
