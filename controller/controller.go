@@ -258,6 +258,7 @@ func (c *Controller) openPages() (err error) {
 	c.pages, err = web.New(web.Options{
 		Registry: c.Store, Scopes: c.Store, Points: officePoints{c}, Devices: c.Store, Ledger: c.Store, Clips: c.Store, Approvals: officeApprovals{c.Store, c}, Media: officeMedia{c}, Programmes: c.Store,
 		Planner: officePlanner{c}, JoinCodes: c.Store, Trust: officeTrust{c}, Audit: c.Store, Evidence: officeEvidence{c}, Logins: c.logins,
+		AuditBook: officeAudit{c.Store, c}, Retention: c.o.Config.Retention.Audit(), ErasePhone: c.o.Config.Retention.Phone(),
 		Publications: c.Store, Losses: c.Store, Recovery: officeRecovery{c}, Incidents: c.Store,
 		Mutes:  c.mutes,
 		Events: c.hub, Trouble: c.Store.Trouble, Logger: c.part("web"), Zone: zone, Name: c.o.Config.Name, Version: c.o.Version, Demo: c.o.Demo,
@@ -286,6 +287,7 @@ func (c *Controller) Start() error {
 	c.stack.Go("incidents", c.incidents.Run, c.fail)
 	c.stack.Go("ledger", c.ledger.Run, c.fail)
 	c.stack.Go("notary", c.notary.Run, c.fail)
+	c.stack.Go("retention", c.tidy, c.fail)
 	c.stack.Go("planner", c.Planner.Run, c.fail)
 	handler := depot.Handler(depot.Options{
 		Store: c.Store, Trust: c.Trust, Clips: approvedClips{c}, MQTTAddr: c.MQTTAddr(),

@@ -15,10 +15,10 @@ import (
 	"gatecast/internal/seal"
 )
 
-// runVerify checks a journal copied off a card, or an export of a controller,
-// offline and with public keys alone.
+// runVerify checks a journal copied off a card, an export of a controller or
+// its audit, offline and with public keys alone.
 func runVerify(_ context.Context, std streams, args []string) int {
-	fs := newFlags(std, "gatecast verify [--root HASH] [--trust root.json] [--lang zh|en] FILE.zip|DIR")
+	fs := newFlags(std, "gatecast verify [--root HASH] [--trust root.json] [--lang zh|en] FILE.zip|DIR|AUDIT.jsonl")
 	root := fs.String("root", "", "信任根指纹（接入命令里的那一串） · fingerprint of the trust root, as on the join line")
 	trust := fs.String("trust", "", "信任根文件，用于没有附带它的日志目录 · trust root file, for a journal that comes without")
 	lang := fs.String("lang", "zh", "zh|en")
@@ -31,6 +31,9 @@ func runVerify(_ context.Context, std streams, args []string) int {
 		return exitUsage
 	}
 	w := verifyWords{out: std.out, en: *lang == "en"}
+	if r, ok, err := openAudit(rest[0], *root); ok && err == nil {
+		return w.writeAudit(rest[0], *root, r)
+	}
 	v, err := openEvidence(rest[0], *root, *trust)
 	if err == nil {
 		defer v.close()

@@ -9,6 +9,7 @@ import (
 	"net"
 	"time"
 
+	"gatecast/controller/fleet"
 	"gatecast/internal/configfile"
 )
 
@@ -17,14 +18,15 @@ const EnvPrefix = "GATECAST_CONTROLLER"
 
 // Config is the controller's configuration. Defaults fills every field.
 type Config struct {
-	DataDir string   `yaml:"data_dir" doc:"Database, clips and keys. Back it up; who can read it can speak for the office."`
-	Name    string   `yaml:"name" doc:"Name of the office, shown on every page."`
-	Hosts   []string `yaml:"hosts" doc:"Names and addresses by which gates reach this machine, the first one in join lines.\nEmpty: the machine's own addresses."`
-	Web     Web      `yaml:"web" doc:"The pages of the office."`
-	Devices Devices  `yaml:"devices" doc:"What the gates connect to. Open both ports in the firewall."`
-	Tables  []string `yaml:"holiday_tables" doc:"Files with the public holidays of further years, JSON in the form of the holiday-cn project;\n2026 is built in. Without the table of a year Monday to Friday count as workdays in it."`
-	Sound   Sound    `yaml:"sound" doc:"Ceilings that every device enforces, whatever it is told."`
-	Log     Log      `yaml:"log" doc:"Log on standard error."`
+	DataDir   string    `yaml:"data_dir" doc:"Database, clips and keys. Back it up; who can read it can speak for the office."`
+	Name      string    `yaml:"name" doc:"Name of the office, shown on every page."`
+	Hosts     []string  `yaml:"hosts" doc:"Names and addresses by which gates reach this machine, the first one in join lines.\nEmpty: the machine's own addresses."`
+	Web       Web       `yaml:"web" doc:"The pages of the office."`
+	Devices   Devices   `yaml:"devices" doc:"What the gates connect to. Open both ports in the firewall."`
+	Tables    []string  `yaml:"holiday_tables" doc:"Files with the public holidays of further years, JSON in the form of the holiday-cn project;\n2026 is built in. Without the table of a year Monday to Friday count as workdays in it."`
+	Sound     Sound     `yaml:"sound" doc:"Ceilings that every device enforces, whatever it is told."`
+	Retention Retention `yaml:"retention" doc:"How long what is kept of people stays."`
+	Log       Log       `yaml:"log" doc:"Log on standard error."`
 }
 
 // Web configures the pages.
@@ -61,6 +63,20 @@ type Sound struct {
 	MaxClip      time.Duration `yaml:"max_clip" doc:"Longest clip, 1s to 10m."`
 }
 
+// Retention says how long the audit and personal data are kept. Journals of
+// devices, what was owed and how it was settled, publications and signed
+// documents are never dropped.
+type Retention struct {
+	AuditDays int `yaml:"audit_days" doc:"Lines of the audit older than this are dropped, 184 to 36500 days. The law demands six months."`
+	PhoneDays int `yaml:"leaver_phone_days" doc:"The telephone number of somebody who left is erased after this, 1 to 3650 days; the name stays."`
+}
+
+// Audit returns how long lines of the audit are kept.
+func (r Retention) Audit() time.Duration { return time.Duration(r.AuditDays) * 24 * time.Hour }
+
+// Phone returns how long the number of somebody who left is kept.
+func (r Retention) Phone() time.Duration { return time.Duration(r.PhoneDays) * 24 * time.Hour }
+
 // Log configures logging.
 type Log struct {
 	Level  string `yaml:"level" doc:"debug, info, warn or error."`
@@ -80,7 +96,8 @@ func Defaults() Config {
 			Zone: "Asia/Shanghai", Hours: []string{"06:00-22:00"}, MaxGainDB: 24,
 			MaxVolumePct: 80, MaxPerHour: 20, MaxClip: 3 * time.Minute,
 		},
-		Log: Log{Level: "info", Format: "text"},
+		Retention: Retention{AuditDays: int(fleet.DefaultRetention / (24 * time.Hour)), PhoneDays: int(fleet.DefaultErasePhone / (24 * time.Hour))},
+		Log:       Log{Level: "info", Format: "text"},
 	}
 }
 
@@ -143,6 +160,14 @@ func (c Config) Validate(file string) error {
 	}
 	if c.Sound.MaxClip < time.Second || c.Sound.MaxClip > 10*time.Minute {
 		fail("sound.max_clip", "%s is outside 1s to 10m", c.Sound.MaxClip)
+	}
+	if err := fleet.CheckRetention(c.Retention.Audit()); err != nil {
+		fail("retention.audit_days", "%d is below 184: the audit is kept for at least 184 days, as the law demands six months of logs (审计至少保存 184 天)", c.Retention.AuditDays)
+	} else if c.Retention.AuditDays > 36500 {
+		fail("retention.audit_days", "%d is outside 184 to 36500", c.Retention.AuditDays)
+	}
+	if c.Retention.PhoneDays < 1 || c.Retention.PhoneDays > 3650 {
+		fail("retention.leaver_phone_days", "%d is outside 1 to 3650", c.Retention.PhoneDays)
 	}
 	if !oneOf(c.Log.Level, "debug", "info", "warn", "error") {
 		fail("log.level", "%q is none of debug, info, warn, error", c.Log.Level)

@@ -50,19 +50,23 @@ func TestValidateNamesEachField(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
-		"no_folder":   {func(c *Config) { c.DataDir = "" }, "data_dir: must name a folder"},
-		"no_table":    {func(c *Config) { c.Tables = []string{"/no/2027.json"} }, "holiday_tables: reading holiday table: open /no/2027.json"},
-		"bad_table":   {func(c *Config) { c.Tables = []string{"config.go"} }, `holiday_tables: "config.go": reading holiday table`},
-		"web_address": {func(c *Config) { c.Web.Listen = "8443" }, `web.listen: "8443" is no address`},
-		"https":       {func(c *Config) { c.Devices.HTTPS = "" }, `devices.https_listen: "" is no address`},
-		"mqtt":        {func(c *Config) { c.Devices.MQTT = "x:y:z" }, `devices.mqtt_listen: "x:y:z"`},
-		"broker":      {func(c *Config) { c.Devices.Broker = ":8883" }, `devices.mqtt_broker: ":8883"`},
-		"stale_never": {func(c *Config) { c.Devices.StaleAfter = time.Minute }, "devices.stale_after: 1m0s"},
-		"cert_alone":  {func(c *Config) { c.Web.CertFile = "config.go" }, "cert_file and key_file go together"},
-		"cert_no_pem": {func(c *Config) { c.Web.CertFile, c.Web.KeyFile = "config.go", "config.go" }, "are no PEM certificate and key"},
-		"admins":      {func(c *Config) { c.Web.AdminAddresses = []string{"192.168.1.7/24"} }, "web.admin_addresses: \"192.168.1.7/24\" is an address with a length: write 192.168.1.0/24"},
-		"proxies":     {func(c *Config) { c.Web.TrustedProxies = []string{"proxy"} }, `web.trusted_proxies: "proxy" is no address or network`},
-		"all_proxies": {func(c *Config) { c.Web.TrustedProxies = []string{"0.0.0.0/0"} }, "web.trusted_proxies: 0.0.0.0/0 is everybody"},
+		"audit_floor":   {func(c *Config) { c.Retention.AuditDays = 183 }, "retention.audit_days: 183 is below 184: the audit is kept for at least 184 days"},
+		"audit_none":    {func(c *Config) { c.Retention.AuditDays = 0 }, "retention.audit_days: 0 is below 184"},
+		"audit_endless": {func(c *Config) { c.Retention.AuditDays = 40000 }, "retention.audit_days: 40000"},
+		"phone_days":    {func(c *Config) { c.Retention.PhoneDays = 0 }, "retention.leaver_phone_days: 0"},
+		"no_folder":     {func(c *Config) { c.DataDir = "" }, "data_dir: must name a folder"},
+		"no_table":      {func(c *Config) { c.Tables = []string{"/no/2027.json"} }, "holiday_tables: reading holiday table: open /no/2027.json"},
+		"bad_table":     {func(c *Config) { c.Tables = []string{"config.go"} }, `holiday_tables: "config.go": reading holiday table`},
+		"web_address":   {func(c *Config) { c.Web.Listen = "8443" }, `web.listen: "8443" is no address`},
+		"https":         {func(c *Config) { c.Devices.HTTPS = "" }, `devices.https_listen: "" is no address`},
+		"mqtt":          {func(c *Config) { c.Devices.MQTT = "x:y:z" }, `devices.mqtt_listen: "x:y:z"`},
+		"broker":        {func(c *Config) { c.Devices.Broker = ":8883" }, `devices.mqtt_broker: ":8883"`},
+		"stale_never":   {func(c *Config) { c.Devices.StaleAfter = time.Minute }, "devices.stale_after: 1m0s"},
+		"cert_alone":    {func(c *Config) { c.Web.CertFile = "config.go" }, "cert_file and key_file go together"},
+		"cert_no_pem":   {func(c *Config) { c.Web.CertFile, c.Web.KeyFile = "config.go", "config.go" }, "are no PEM certificate and key"},
+		"admins":        {func(c *Config) { c.Web.AdminAddresses = []string{"192.168.1.7/24"} }, "web.admin_addresses: \"192.168.1.7/24\" is an address with a length: write 192.168.1.0/24"},
+		"proxies":       {func(c *Config) { c.Web.TrustedProxies = []string{"proxy"} }, `web.trusted_proxies: "proxy" is no address or network`},
+		"all_proxies":   {func(c *Config) { c.Web.TrustedProxies = []string{"0.0.0.0/0"} }, "web.trusted_proxies: 0.0.0.0/0 is everybody"},
 		"hidden_admins": {func(c *Config) {
 			c.Web.Listen, c.Web.Plain, c.Web.AdminAddresses = "127.0.0.1:8080", true, []string{"192.168.1.0/24"}
 		}, "web.admin_addresses: behind a proxy on this machine everybody has its address"},
@@ -102,5 +106,16 @@ func TestCeilingsOfHours(t *testing.T) {
 	want := []wire.DailyWindow{{FirstMin: 360, LastMin: 720}, {FirstMin: 840, LastMin: 1440}}
 	if diff := cmp.Diff(want, got.Allowed); diff != "" {
 		t.Errorf("Allowed (-want +got):\n%s", diff)
+	}
+}
+
+// TestRetentionCanBeSet holds that the floor is the only bar.
+func TestRetentionCanBeSet(t *testing.T) {
+	for _, days := range []int{184, 400, 3650} {
+		c := Defaults()
+		c.Retention.AuditDays = days
+		if err := c.Validate(""); err != nil || c.Retention.Audit() != time.Duration(days)*24*time.Hour {
+			t.Errorf("%d days: %v, %s", days, err, c.Retention.Audit())
+		}
 	}
 }

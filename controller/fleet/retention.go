@@ -10,6 +10,13 @@ import (
 // logs are kept for no less than six months.
 const LeastRetention = 184 * 24 * time.Hour
 
+// DefaultRetention is how long the audit is kept unless set otherwise, and
+// DefaultErasePhone how long the telephone number of somebody who left.
+const (
+	DefaultRetention  = 400 * 24 * time.Hour
+	DefaultErasePhone = 30 * 24 * time.Hour
+)
+
 // CheckRetention returns a *Error of code Invalid when keep is below
 // LeastRetention.
 func CheckRetention(keep time.Duration) error {

@@ -19,6 +19,9 @@ type AuditStore interface {
 	LastAuditHead(ctx context.Context) (fleet.AuditHead, error)
 	// AddAuditHead refuses a head that does not follow with code Conflict.
 	AddAuditHead(ctx context.Context, h fleet.AuditHead) error
+	AuditHeads(ctx context.Context) ([]fleet.AuditHead, error)
+	// EachAudit calls see with every line up to upto in order.
+	EachAudit(ctx context.Context, upto int64, see func(audit.Line) error) error
 }
 
 // AuditSealer signs heads with the director's key.

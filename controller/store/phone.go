@@ -5,9 +5,11 @@ import (
 	"database/sql"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"gatecast/controller/fleet"
 	"gatecast/controller/vault"
+	"gatecast/internal/wire"
 )
 
 // Columns with telephone numbers, and the names under which they are sealed.
@@ -33,6 +35,38 @@ func (s *Store) sealPhone(field string, p fleet.Phone) (string, error) {
 		return string(p), nil
 	}
 	return s.vault.Seal(field, p.Full())
+}
+
+// ErasePhones erases the numbers of liaisons who left longer than after ago,
+// and tells the audit of each; names stay. It returns how many.
+func (s *Store) ErasePhones(ctx context.Context, after time.Duration, now time.Time) (int, error) {
+	return change(ctx, s, func(t *tx) (int, error) {
+		rows, err := t.query(`SELECT l.id, l.name, u.name, l.to_us FROM liaisons l JOIN units u ON u.id = l.unit_id
+WHERE l.phone <> '' AND l.to_us > 0 AND l.to_us <= ? ORDER BY l.id`, wire.US(now.Add(-after)))
+		if err != nil {
+			return 0, err
+		}
+		type leaver struct {
+			id, to     int64
+			name, unit string
+		}
+		all, err := collect(rows, func(r scanner) (l leaver, err error) {
+			err = r.Scan(&l.id, &l.name, &l.unit, &l.to)
+			return l, err
+		})
+		if err != nil {
+			return 0, err
+		}
+		for _, l := range all {
+			if _, err := t.exec(`UPDATE liaisons SET phone = '' WHERE id = ?`, l.id); err != nil {
+				return 0, err
+			}
+			if err := auditTx(t, fleet.Audit{At: now, Who: fleet.AuditSelf, What: fleet.AuditPhoneErased, Object: l.unit + " " + l.name, Detail: wire.FromUS(l.to).UTC().Format(time.DateOnly)}); err != nil {
+				return 0, err
+			}
+		}
+		return len(all), nil
+	})
 }
 
 // settingScrub is set while numbers that were stored in clear text may still

@@ -20,6 +20,8 @@ func home(role fleet.Role) string {
 		return "/"
 	case fleet.May(role, fleet.ActOwn):
 		return "/my"
+	case fleet.May(role, fleet.ActAudit):
+		return "/audit"
 	}
 	return "/password"
 }

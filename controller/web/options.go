@@ -221,6 +221,7 @@ type Options struct {
 	JoinCodes  JoinCodes
 	Trust      Trust
 	Audit      Audit
+	AuditBook  AuditBook
 
 	Evidence     Evidence
 	Publications Publications
@@ -246,6 +247,11 @@ type Options struct {
 	Tokens         Tokens         // nil means that there is no API
 	Certificates   Certificates   // nil means that there is no TLS here
 
+	// Retention and ErasePhone are told to those who ask: how long the audit is
+	// kept, and the number of somebody who left. 0 means the defaults.
+	Retention  time.Duration
+	ErasePhone time.Duration
+
 	Name      string           // of the office, where the registry has no subdistrict yet
 	PublicURL string           // how phones reach the pages, e.g. https://gatecast.example.org; empty means as the office did
 	Version   string           // shown at the foot of every page
@@ -259,8 +265,8 @@ func (o *Options) validate() error {
 		return errors.New("web options: Registry, Scopes, Points, Devices and Ledger are required")
 	case o.Clips == nil, o.Approvals == nil, o.Media == nil, o.Programmes == nil, o.Planner == nil:
 		return errors.New("web options: Clips, Approvals, Media, Programmes and Planner are required")
-	case o.JoinCodes == nil, o.Trust == nil, o.Audit == nil:
-		return errors.New("web options: JoinCodes, Trust and Audit are required")
+	case o.JoinCodes == nil, o.Trust == nil, o.Audit == nil, o.AuditBook == nil:
+		return errors.New("web options: JoinCodes, Trust, Audit and AuditBook are required")
 	case o.Publications == nil, o.Losses == nil, o.Recovery == nil, o.Evidence == nil, o.Incidents == nil:
 		return errors.New("web options: Publications, Losses, Recovery, Evidence and Incidents are required")
 	case o.Mutes == nil:
@@ -276,6 +282,12 @@ func (o *Options) validate() error {
 	}
 	if o.Calendar == nil {
 		o.Calendar = schedules.DefaultCalendar()
+	}
+	if o.Retention <= 0 {
+		o.Retention = fleet.DefaultRetention
+	}
+	if o.ErasePhone <= 0 {
+		o.ErasePhone = fleet.DefaultErasePhone
 	}
 	if o.Trouble == nil {
 		o.Trouble = func() error { return nil }

@@ -75,6 +75,8 @@ func (s *Server) routes() http.Handler {
 	s.may(mux, fleet.ActEnrol, "POST /enrol", s.issueCode)
 	s.page(mux, fleet.ActEnrol, "/enrol/{code}", "enrolcode", s.enrolCode)
 
+	s.auditRoutes(mux)
+	s.personalRoutes(mux)
 	s.edgeRoutes(mux)
 	s.muteRoutes(mux)
 

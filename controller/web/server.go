@@ -25,6 +25,7 @@ type Server struct {
 	results *results
 	table   []route // every route there is; immutable after New
 	refused *refusals
+	views   *views
 
 	stop context.CancelFunc // ends the event streams
 	done context.Context
@@ -36,7 +37,7 @@ func New(o Options) (*Server, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, guesses: newGuesses(), results: newResults(), refused: newRefusals()}
+	s := &Server{o: o, guesses: newGuesses(), results: newResults(), refused: newRefusals(), views: newViews()}
 	var err error
 	if s.langs, err = loadLanguages(o.Zone, o.Now()); err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ import (
 	"gatecast/controller/dossier"
 	"gatecast/controller/fleet"
 	"gatecast/controller/mute"
+	"gatecast/controller/notary"
 	"gatecast/controller/planner"
 	"gatecast/controller/sample"
 	"gatecast/controller/store"
@@ -91,6 +92,7 @@ func (w *world) accounts(t testing.TB) {
 	for _, u := range []fleet.User{
 		{Login: "admin", Name: "张工", Role: fleet.Admin}, {Login: "clerk", Name: "李工", Role: fleet.Clerk},
 		{Login: "inspector", Name: "王工", Role: fleet.Supervisor}, {Login: "approver", Name: "陈工", Role: fleet.Approver},
+		{Login: "auditor", Name: "赵工", Role: fleet.Auditor},
 	} {
 		u.Password, u.Created = password, testNow
 		if _, err := w.store.SaveUser(t.Context(), u); err != nil {
@@ -111,7 +113,8 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 		Mutes:     w.mutes,
 		Approvals: w.store,
 		Media:     w.media, Planner: testPlanner{w.planner}, Trust: testTrust{}, Evidence: testEvidence{w}, Logins: logins, Events: w.hub,
-		Logger: slog.New(slog.NewTextHandler(w.log, nil)), Zone: shanghai, Now: w.now, Version: "0.1", Demo: true,
+		AuditBook: testAudit{w.store, w},
+		Logger:    slog.New(slog.NewTextHandler(w.log, nil)), Zone: shanghai, Now: w.now, Version: "0.1", Demo: true,
 	}
 	if change != nil {
 		change(&o)
@@ -120,6 +123,20 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.server.Close() })
+}
+
+// testAudit is the real store with the real signer.
+type testAudit struct {
+	*store.Store
+	w *world
+}
+
+func (a testAudit) ExportAudit(ctx context.Context, out io.Writer) error {
+	signer, err := notary.NewAuditSigner(notary.AuditOptions{Store: a.w.store, Sealer: a.w.trust, Zone: shanghai})
+	if err != nil {
+		return err
+	}
+	return signer.Export(ctx, out, "示例街道", a.w.trust.RootEnvelope(), a.w.now())
 }
 
 // testEvidence is the real store with the real exporter.
