@@ -239,7 +239,7 @@ func (c *Controller) openPages() (err error) {
 	if err := c.openEdge(); err != nil {
 		return err
 	}
-	if c.logins, err = auth.New(auth.Options{Accounts: c.Store, Sessions: c.Store, Idle: c.o.Config.Web.Idle}); err != nil {
+	if c.logins, err = c.openLogins(); err != nil {
 		return err
 	}
 	zone, err := time.LoadLocation(c.o.Config.Sound.Zone)
@@ -266,6 +266,13 @@ func (c *Controller) openPages() (err error) {
 		AdminAddresses: c.o.Config.Web.Admins(), TrustedProxies: c.o.Config.Web.Proxies(), Insist: c.certificate != nil, Certificates: c.certificates(), Tokens: c.Store,
 	})
 	return err
+}
+
+// openLogins reads the accounts' rules and the failures that still count.
+func (c *Controller) openLogins() (*auth.Logins, error) {
+	return auth.New(context.Background(), auth.Options{
+		Store: c.Store, Vault: c.Store.Vault(), Idle: c.o.Config.Web.Idle, Admin: min(c.o.Config.Web.AdminIdle, c.o.Config.Web.Idle), Issuer: c.o.Config.Name,
+	})
 }
 
 // Start serves until Stop. A part that fails ends the whole: see Failed.

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"gatecast/controller/fleet"
@@ -16,8 +18,9 @@ import (
 
 // Lifetimes of a session.
 const (
-	DefaultIdle = 30 * time.Minute // without a request by the user
-	Longest     = 12 * time.Hour   // one working day, then the password again
+	DefaultIdle      = 30 * time.Minute // without a request by the user
+	DefaultAdminIdle = 10 * time.Minute // the same for those who administer the system
+	Longest          = 12 * time.Hour   // one working day, then the password again
 	// touchAfter spares the database a write for every click.
 	touchAfter = 30 * time.Second
 	// verifyAtOnce bounds the memory that simultaneous logins take: 4 × 19 MiB.
@@ -42,53 +45,50 @@ func (r *Refused) Error() string {
 	return fmt.Sprintf("login refused, %d tries left", r.Left)
 }
 
-// Accounts are the users that may log in.
-type Accounts interface {
-	User(ctx context.Context, id fleet.UserID) (fleet.User, error)
-	UserByLogin(ctx context.Context, login string) (fleet.User, error)
-	SaveUser(ctx context.Context, u fleet.User) (fleet.UserID, error)
-	DeleteSessions(ctx context.Context, user fleet.UserID) error
-}
-
-// Sessions keeps sessions by the hash of their token. A missing one yields an
-// error of code fleet.NotFound.
-type Sessions interface {
-	AddSession(ctx context.Context, s fleet.Session) error
-	SessionByHash(ctx context.Context, hash string) (fleet.Session, error)
-	TouchSession(ctx context.Context, hash string, seen, expires time.Time) error
-	DeleteSession(ctx context.Context, hash string) error
-	DeleteExpiredSessions(ctx context.Context, now time.Time) error
-}
-
 // Logins lets users in and knows them again. Use New.
 type Logins struct {
-	accounts Accounts
-	sessions Sessions
-	pauses   *pauses
-	slots    chan struct{} // one a running password hash
-	decoy    string        // hash to verify against when there is no such account
-	idle     time.Duration // immutable after New
-	now      func() time.Time
+	store  Store
+	vault  Vault
+	pauses *pauses
+	slots  chan struct{} // one a running password hash
+	decoy  string        // hash to verify against when there is no such account
+	idle   time.Duration // immutable after New
+	admin  time.Duration // likewise
+	issuer string        // name of the office in authenticator apps
+	now    func() time.Time
+	rules  atomic.Pointer[Rules]
+
+	mu     sync.Mutex
+	halves map[string]half        // logins that wait for their code, by the hash of their token
+	setups map[fleet.UserID]setup // second factors that are being set up
 }
 
-// Options of Logins. Accounts and Sessions are required.
+// Options of Logins. Store is required.
 type Options struct {
-	Accounts Accounts
-	Sessions Sessions
-	Idle     time.Duration    // after which a session ends, 1 minute to Longest; 0 means DefaultIdle
-	Now      func() time.Time // the controller's clock; nil means time.Now
+	Store  Store
+	Vault  Vault            // seals second factors; nil means that nobody can set one up
+	Idle   time.Duration    // after which a session ends, 1 minute to Longest; 0 means DefaultIdle
+	Admin  time.Duration    // the same for accounts that administer the system, at most Idle; 0 means DefaultAdminIdle or Idle, whichever is shorter
+	Issuer string           // name of the office in authenticator apps
+	Now    func() time.Time // the controller's clock; nil means time.Now
 }
 
-// New returns Logins on a store.
-func New(o Options) (*Logins, error) {
-	if o.Accounts == nil || o.Sessions == nil {
-		return nil, errors.New("auth options: Accounts and Sessions are required")
+// New returns Logins on a store, with the failures and rules that are in it.
+func New(ctx context.Context, o Options) (*Logins, error) {
+	if o.Store == nil {
+		return nil, errors.New("auth options: Store is required")
 	}
 	if o.Idle == 0 {
 		o.Idle = DefaultIdle
 	}
+	if o.Admin == 0 {
+		o.Admin = min(DefaultAdminIdle, o.Idle)
+	}
 	if o.Idle < time.Minute || o.Idle > Longest {
 		return nil, fmt.Errorf("auth options: Idle %s must be 1m to %s", o.Idle, Longest)
+	}
+	if o.Admin < time.Minute || o.Admin > o.Idle {
+		return nil, fmt.Errorf("auth options: Admin %s must be 1m to Idle, which is %s", o.Admin, o.Idle)
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -97,14 +97,26 @@ func New(o Options) (*Logins, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Logins{
-		accounts: o.Accounts, sessions: o.Sessions, now: o.Now, idle: o.Idle, decoy: decoy,
-		pauses: newPauses(), slots: make(chan struct{}, verifyAtOnce),
-	}, nil
+	l := &Logins{
+		store: o.Store, vault: o.Vault, now: o.Now, idle: o.Idle, admin: o.Admin, issuer: o.Issuer, decoy: decoy,
+		slots: make(chan struct{}, verifyAtOnce), halves: map[string]half{}, setups: map[fleet.UserID]setup{},
+	}
+	if l.pauses, err = newPauses(ctx, o.Store, o.Now()); err != nil {
+		return nil, err
+	}
+	return l, l.loadRules(ctx)
 }
 
 // Idle is how long a session lasts without a request by its user.
 func (l *Logins) Idle() time.Duration { return l.idle }
+
+// idleOf is Idle for an account of role: less for those that administer.
+func (l *Logins) idleOf(role fleet.Role) time.Duration {
+	if fleet.May(role, fleet.ActUsers) || fleet.May(role, fleet.ActSettings) {
+		return l.admin
+	}
+	return l.idle
+}
 
 // Visitor is where a login comes from.
 type Visitor struct {
@@ -115,19 +127,20 @@ type Visitor struct {
 
 // Login checks the password and starts a session. It returns the token for
 // the cookie, which is stored nowhere, and the user. A wrong account or
-// password yields *Refused; any other error is a fault of the store. The
-// session that v.Old names is ended, so a token set by somebody else before
-// the login is worth nothing after it.
+// password yields *Refused; a right one of an account with a second factor
+// *CodeWanted, and no session yet: see Confirm. Any other error is a fault of
+// the store. The session that v.Old names is ended, so a token set by somebody
+// else before the login is worth nothing after it.
 func (l *Logins) Login(ctx context.Context, login, password string, v Visitor) (string, fleet.User, error) {
-	login = strings.ToLower(strings.TrimSpace(login))
+	login = fleet.NormalLogin(login)
 	if len(login) > 200 {
 		login = login[:200] // bounds what a failed login makes us remember
 	}
 	now := l.now()
-	if wait := l.pauses.paused(login, v.Address, now); wait > 0 {
-		return "", fleet.User{}, &Refused{Wait: wait}
+	if err := l.open(ctx, login, v, now); err != nil {
+		return "", fleet.User{}, err
 	}
-	user, err := l.accounts.UserByLogin(ctx, login)
+	user, err := l.store.UserByLogin(ctx, login)
 	if err != nil && fleet.CodeOf(err) != fleet.NotFound {
 		return "", fleet.User{}, fmt.Errorf("looking up account: %w", err)
 	}
@@ -141,15 +154,48 @@ func (l *Logins) Login(ctx context.Context, login, password string, v Visitor) (
 		return "", fleet.User{}, err
 	}
 	if !ok || !known || !user.Usable(now) {
-		left := l.pauses.failed(login, v.Address, now)
-		if left == 0 {
-			return "", fleet.User{}, &Refused{Wait: PauseFor}
-		}
-		return "", fleet.User{}, &Refused{Left: left}
+		return "", fleet.User{}, l.refuse(ctx, login, v, now)
 	}
-	l.pauses.succeeded(login, v.Address)
-	token, err := l.start(ctx, user.ID, v)
+	if user.TOTP != "" {
+		return "", fleet.User{}, &CodeWanted{Half: l.halve(user.ID, now)}
+	}
+	token, err := l.enter(ctx, user, v)
 	return token, user, err
+}
+
+// open returns *Refused while login from v has to wait.
+func (l *Logins) open(ctx context.Context, login string, v Visitor, now time.Time) error {
+	wait, err := l.pauses.paused(ctx, login, v.Address, now)
+	if err != nil {
+		return err
+	}
+	if wait > 0 {
+		return &Refused{Wait: wait}
+	}
+	return nil
+}
+
+// refuse counts a failure and returns *Refused.
+func (l *Logins) refuse(ctx context.Context, login string, v Visitor, now time.Time) error {
+	left, err := l.pauses.failed(ctx, login, v.Address, now)
+	if err != nil {
+		return err
+	}
+	if left == 0 {
+		return &Refused{Wait: PauseFor}
+	}
+	return &Refused{Left: left}
+}
+
+// enter starts the session of a user who proved all there was to prove.
+func (l *Logins) enter(ctx context.Context, user fleet.User, v Visitor) (string, error) {
+	if err := l.pauses.succeeded(ctx, user.Login, v.Address); err != nil {
+		return "", err
+	}
+	if err := l.store.NoteLogin(ctx, user.ID, v.Address, l.now()); err != nil {
+		return "", fmt.Errorf("noting a login: %w", err)
+	}
+	return l.start(ctx, user.ID, v)
 }
 
 func (l *Logins) verify(ctx context.Context, phc, password string) (bool, error) {
@@ -163,18 +209,16 @@ func (l *Logins) verify(ctx context.Context, phc, password string) (bool, error)
 }
 
 func (l *Logins) start(ctx context.Context, id fleet.UserID, v Visitor) (string, error) {
-	var raw [32]byte
-	_, _ = rand.Read(raw[:]) // never fails
-	token := base64.RawURLEncoding.EncodeToString(raw[:])
+	token := newToken()
 	now := l.now()
-	if err := l.sessions.DeleteExpiredSessions(ctx, now); err != nil {
+	if err := l.store.DeleteExpiredSessions(ctx, now); err != nil {
 		return "", fmt.Errorf("clearing old sessions: %w", err)
 	}
 	agent := v.Agent
 	if len(agent) > 200 {
 		agent = strings.ToValidUTF8(agent[:200], "")
 	}
-	err := l.sessions.AddSession(ctx, fleet.Session{
+	err := l.store.AddSession(ctx, fleet.Session{
 		Hash: tokenHash(token), User: id, Created: now, Seen: now, Expires: now.Add(Longest), From: v.Address, Agent: agent,
 	})
 	if err != nil {
@@ -196,7 +240,7 @@ func (l *Logins) Resume(ctx context.Context, token string) (fleet.User, error) {
 		return fleet.User{}, err
 	}
 	if now := l.now(); now.Sub(s.Seen) >= touchAfter {
-		if err := l.sessions.TouchSession(ctx, s.Hash, now, s.Expires); err != nil {
+		if err := l.store.TouchSession(ctx, s.Hash, now, s.Expires); err != nil {
 			return fleet.User{}, fmt.Errorf("touching session: %w", err)
 		}
 	}
@@ -214,24 +258,21 @@ func (l *Logins) session(ctx context.Context, token string) (fleet.Session, flee
 	if token == "" || len(token) > 100 {
 		return fleet.Session{}, fleet.User{}, ErrNoSession
 	}
-	s, err := l.sessions.SessionByHash(ctx, tokenHash(token))
+	s, err := l.store.SessionByHash(ctx, tokenHash(token))
 	if fleet.CodeOf(err) == fleet.NotFound {
 		return s, fleet.User{}, ErrNoSession
 	}
 	if err != nil {
 		return s, fleet.User{}, fmt.Errorf("looking up session: %w", err)
 	}
-	if now := l.now(); !now.Before(s.Expires) || now.Sub(s.Seen) >= l.idle {
-		return s, fleet.User{}, ErrNoSession
-	}
-	user, err := l.accounts.User(ctx, s.User)
+	user, err := l.store.User(ctx, s.User)
 	if fleet.CodeOf(err) == fleet.NotFound {
 		return s, fleet.User{}, ErrNoSession
 	}
 	if err != nil {
 		return s, fleet.User{}, fmt.Errorf("looking up user of session: %w", err)
 	}
-	if !user.Usable(l.now()) {
+	if now := l.now(); !now.Before(s.Expires) || now.Sub(s.Seen) >= l.idleOf(user.Role) || !user.Usable(now) {
 		return s, fleet.User{}, ErrNoSession
 	}
 	return s, user, nil
@@ -239,46 +280,16 @@ func (l *Logins) session(ctx context.Context, token string) (fleet.Session, flee
 
 // Logout ends the session of token; a token without session is no error.
 func (l *Logins) Logout(ctx context.Context, token string) error {
-	if err := l.sessions.DeleteSession(ctx, tokenHash(token)); err != nil && fleet.CodeOf(err) != fleet.NotFound {
+	if err := l.store.DeleteSession(ctx, tokenHash(token)); err != nil && fleet.CodeOf(err) != fleet.NotFound {
 		return fmt.Errorf("ending session: %w", err)
 	}
 	return nil
 }
 
-// ChangePassword replaces the user's password after checking the old one,
-// ends all of the user's sessions and starts a new one, whose token it
-// returns. A wrong old password counts as a failed login and yields *Refused;
-// a new one against the rules yields a *fleet.Error of code Invalid.
-func (l *Logins) ChangePassword(ctx context.Context, user fleet.User, old, new string, v Visitor) (string, error) {
-	now := l.now()
-	if wait := l.pauses.paused(user.Login, v.Address, now); wait > 0 {
-		return "", &Refused{Wait: wait}
-	}
-	ok, err := l.verify(ctx, user.Password, old)
-	if err != nil {
-		return "", err
-	}
-	if !ok {
-		return "", &Refused{Left: l.pauses.failed(user.Login, v.Address, now)}
-	}
-	if err := CheckPassword(new, user.Login, user.Name); err != nil {
-		return "", err
-	}
-	if new == old {
-		return "", &fleet.Error{Code: fleet.Invalid, Text: "新密码和原密码一样，请换一个。", TextEN: "The new password is the old one; choose another."}
-	}
-	if user.Password, err = Hash(new); err != nil {
-		return "", err
-	}
-	user.MustSet, user.PasswordSet = false, now
-	if _, err := l.accounts.SaveUser(ctx, user); err != nil {
-		return "", fmt.Errorf("saving password: %w", err)
-	}
-	if err := l.accounts.DeleteSessions(ctx, user.ID); err != nil {
-		return "", fmt.Errorf("ending sessions of user: %w", err)
-	}
-	v.Old = ""
-	return l.start(ctx, user.ID, v)
+func newToken() string {
+	var raw [32]byte
+	_, _ = rand.Read(raw[:]) // never fails
+	return base64.RawURLEncoding.EncodeToString(raw[:])
 }
 
 func tokenHash(token string) string {

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"errors"
-	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -18,6 +17,7 @@ const testPassword = "Wuyou-2026-xia"
 type office struct {
 	*Logins
 	store *store.Store
+	vault Vault
 	now   time.Time
 }
 
@@ -33,13 +33,21 @@ func newOffice(t *testing.T) *office {
 		t.Fatal(err)
 	}
 	o := &office{store: db, now: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)}
-	if _, err := db.SaveUser(t.Context(), fleet.User{Login: "zhanggong", Name: "张工", Role: fleet.Admin, Password: phc, Created: o.now}); err != nil {
+	if _, err := db.SaveUser(t.Context(), fleet.User{Login: "zhanggong", Name: "张工", Role: fleet.Clerk, Password: phc, Created: o.now}); err != nil {
 		t.Fatal(err)
 	}
-	if o.Logins, err = New(Options{Accounts: db, Sessions: db, Now: func() time.Time { return o.now }}); err != nil {
-		t.Fatal(err)
-	}
+	o.vault = db.Vault()
+	o.restart(t)
 	return o
+}
+
+// restart is the same office after its program was started again.
+func (o *office) restart(t *testing.T) {
+	t.Helper()
+	var err error
+	if o.Logins, err = New(t.Context(), Options{Store: o.store, Vault: o.vault, Issuer: "示例街道", Now: func() time.Time { return o.now }}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (o *office) try(t *testing.T, login, password, address string) (string, error) {
@@ -125,15 +133,15 @@ func TestSessionEnds(t *testing.T) {
 
 func TestIdleIsAnOption(t *testing.T) {
 	o := newOffice(t)
-	for _, bad := range []time.Duration{time.Second, -time.Hour, Longest + time.Second} {
-		if _, err := New(Options{Accounts: o.store, Sessions: o.store, Idle: bad}); err == nil {
-			t.Errorf("Idle %s was taken", bad)
+	for _, bad := range []Options{
+		{Store: o.store, Idle: time.Second}, {Store: o.store, Idle: -time.Hour}, {Store: o.store, Idle: Longest + time.Second},
+		{Store: o.store, Admin: time.Second}, {Store: o.store, Idle: time.Minute, Admin: 2 * time.Minute}, {},
+	} {
+		if _, err := New(t.Context(), bad); err == nil {
+			t.Errorf("Idle %s and Admin %s, store %v, were taken", bad.Idle, bad.Admin, bad.Store != nil)
 		}
 	}
-	if _, err := New(Options{Accounts: o.store}); err == nil {
-		t.Error("New without Sessions passed")
-	}
-	short, err := New(Options{Accounts: o.store, Sessions: o.store, Idle: time.Minute, Now: func() time.Time { return o.now }})
+	short, err := New(t.Context(), Options{Store: o.store, Idle: time.Minute, Now: func() time.Time { return o.now }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,28 +215,6 @@ func TestRefusalDoesNotTellAccountsApart(t *testing.T) {
 	_, unknown := o.try(t, "nobody", "wrong", "a")
 	if known == nil || unknown == nil || known.Error() != unknown.Error() {
 		t.Errorf("known account: %v; unknown account: %v", known, unknown)
-	}
-}
-
-func TestManyAccountsFromOneAddressPauseTheAddress(t *testing.T) {
-	p := newPauses()
-	now := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
-	for i := range maxFromAddress {
-		p.failed(fmt.Sprintf("user%d", i), "a", now)
-	}
-	if p.paused("fresh", "a", now) == 0 || p.paused("fresh", "b", now) != 0 {
-		t.Error("the flooding address is not paused, or another one is")
-	}
-}
-
-func TestPausesAreBounded(t *testing.T) {
-	p := newPauses()
-	now := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
-	for i := range maxTracked + 50 {
-		p.failed("x", fmt.Sprint(i), now)
-	}
-	if n := len(p.seen); n > maxTracked+1 {
-		t.Errorf("%d entries, want at most %d", n, maxTracked)
 	}
 }
 

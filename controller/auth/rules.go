@@ -2,7 +2,9 @@ package auth
 
 import (
 	"crypto/rand"
+	_ "embed"
 	"strings"
+	"sync"
 	"unicode"
 
 	"gatecast/controller/fleet"
@@ -11,15 +13,28 @@ import (
 // minLength counts characters, not bytes.
 const minLength = 10
 
-// common are the passwords, and stems of passwords, that guessing starts with.
-// They are compared in lower case against the password without digits and
-// signs at its end, so "Password2026!" is found by "password".
-var common = map[string]bool{
-	"password": true, "passw0rd": true, "p@ssw0rd": true, "p@ssword": true, "qwerty": true, "qwertyuiop": true,
-	"qwer": true, "asdf": true, "asdfghjkl": true, "zxcvbnm": true, "1qaz@wsx": true, "1qaz2wsx": true, "qazwsx": true,
-	"admin": true, "administrator": true, "root": true, "welcome": true, "woaini": true, "iloveyou": true,
-	"abc": true, "abcd": true, "abcdef": true, "letmein": true, "gatecast": true, "menbo": true, "changeme": true,
-	"test": true, "user": true, "guest": true, "zhzx": true, "fanzha": true, "aa": true, "a": true, "": true,
+//go:embed common.txt
+var commonFile string
+
+// common are the stems that guessing starts with: see the head of common.txt.
+var common = sync.OnceValue(func() map[string]bool {
+	all := map[string]bool{}
+	for line := range strings.Lines(commonFile) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			all[line] = true
+		}
+	}
+	return all
+})
+
+// plain undoes the usual disguises of letters.
+var plain = strings.NewReplacer("0", "o", "1", "i", "3", "e", "4", "a", "5", "s", "7", "t", "@", "a", "$", "s", "!", "i")
+
+// isCommon reports whether low, in small letters, is a common password with
+// digits and signs around it, as "Password2026!" is.
+func isCommon(low string) bool {
+	stem := strings.TrimFunc(low, func(r rune) bool { return !unicode.IsLetter(r) })
+	return len([]rune(stem)) < 3 || common()[stem] || common()[plain.Replace(stem)]
 }
 
 // CheckPassword returns nil when password may become the password of the
@@ -46,8 +61,7 @@ func CheckPassword(password, login, name string) error {
 			return refuse("密码里不要有账号或姓名，请换一个。", "The password must not contain the account or the name; choose another.")
 		}
 	}
-	stem := strings.TrimRightFunc(low, func(r rune) bool { return !unicode.IsLetter(r) })
-	if common[stem] || common[low] || repeats(low) {
+	if isCommon(low) || repeats(low) {
 		return refuse("这个密码太常见，容易被猜到，请换一个。", "This password is a common one and easily guessed; choose another.")
 	}
 	return nil

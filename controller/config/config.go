@@ -40,6 +40,8 @@ type Web struct {
 	// AdminAddresses and TrustedProxies are networks: doorway.ParsePrefixes.
 	AdminAddresses []string `yaml:"admin_addresses" doc:"Networks from which accounts, settings and the audit may be opened, such as 192.168.1.0/24.\nEmpty: from everywhere. The controller's own machine always may, unless plain_http is on."`
 	TrustedProxies []string `yaml:"trusted_proxies" doc:"Proxies in front of the pages, whose X-Forwarded-For is believed."`
+	// AdminIdle is for accounts that administer the system.
+	AdminIdle time.Duration `yaml:"admin_idle_logout" doc:"The same for administrators, 1m to 12h; never longer than idle_logout."`
 }
 
 // Devices configures the device side.
@@ -90,7 +92,7 @@ func Defaults() Config {
 		Name:    "示例街道",
 		Hosts:   []string{},
 		Tables:  []string{},
-		Web:     Web{Listen: ":8443", Idle: 30 * time.Minute, AdminAddresses: []string{}, TrustedProxies: []string{}},
+		Web:     Web{Listen: ":8443", Idle: 30 * time.Minute, AdminIdle: 10 * time.Minute, AdminAddresses: []string{}, TrustedProxies: []string{}},
 		Devices: Devices{HTTPS: ":8444", MQTT: ":8883", StaleAfter: 14 * 24 * time.Hour},
 		Sound: Sound{
 			Zone: "Asia/Shanghai", Hours: []string{"06:00-22:00"}, MaxGainDB: 24,
@@ -142,6 +144,9 @@ func (c Config) Validate(file string) error {
 	}
 	if c.Web.Idle < time.Minute || c.Web.Idle > 12*time.Hour {
 		fail("web.idle_logout", "%s is outside 1m to 12h", c.Web.Idle)
+	}
+	if c.Web.AdminIdle < time.Minute || c.Web.AdminIdle > 12*time.Hour {
+		fail("web.admin_idle_logout", "%s is outside 1m to 12h", c.Web.AdminIdle)
 	}
 	if _, err := time.LoadLocation(c.Sound.Zone); err != nil || c.Sound.Zone == "" {
 		fail("sound.zone", "%q is no time zone such as Asia/Shanghai", c.Sound.Zone)

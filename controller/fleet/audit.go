@@ -29,6 +29,21 @@ const (
 	AuditTokenRevoked AuditCode = "token_revoked"
 )
 
+// What is done to accounts. Before and After name what changed.
+const (
+	AuditCodeRefused   AuditCode = "code_refused" // the second step of a login that failed
+	AuditCodeOn        AuditCode = "code_on"      // one's own second factor
+	AuditCodeOff       AuditCode = "code_off"
+	AuditRecoveryCodes AuditCode = "recovery_codes"
+	AuditSessionsEnded AuditCode = "sessions_ended" // one's own others
+	AuditUserAdd       AuditCode = "user_add"
+	AuditUserChange    AuditCode = "user_change"
+	AuditUserPassword  AuditCode = "user_password" // somebody else's, by an administrator
+	AuditUserUnlock    AuditCode = "user_unlock"
+	AuditUserCode      AuditCode = "user_code" // somebody else's second factor was reset
+	AuditAccountRules  AuditCode = "account_rules"
+)
+
 // What is done to content and plans.
 const (
 	AuditClip      AuditCode = "clip"
@@ -86,6 +101,8 @@ const (
 // AuditCodes is every code, in the order in which a page offers them.
 var AuditCodes = []AuditCode{
 	AuditLogin, AuditLoginRefused, AuditLogout, AuditPassword, AuditForbidden, AuditConsole, AuditToken, AuditTokenRevoked,
+	AuditCodeRefused, AuditCodeOn, AuditCodeOff, AuditRecoveryCodes, AuditSessionsEnded,
+	AuditUserAdd, AuditUserChange, AuditUserPassword, AuditUserUnlock, AuditUserCode, AuditAccountRules,
 	AuditClip, AuditProgramme, AuditActivate, AuditPublish, AuditAmend, AuditExport,
 	AuditClipEdit, AuditClipSubmit, AuditClipApprove, AuditClipReturn, AuditClipRecall,
 	AuditJoinCode, AuditPointSync, AuditPointTime, AuditConfirmPlans, AuditRegistry, AuditIncident,

@@ -174,7 +174,7 @@ func TestUsersAndSessions(t *testing.T) {
 			t.Errorf("UserByLogin: %v\n%s", err, cmp.Diff(u, got))
 		}
 		u.MustSet, u.PasswordSet, u.Expires, u.LastLogin, u.Disabled = false, t0, t0.Add(time.Hour), t0.Add(time.Minute), true
-		u.Company, u.TOTP = "安心物业", []byte{1, 2}
+		u.Company, u.TOTP = "安心物业", "sealed:1:xxxx"
 		if again, err := s.SaveUser(ctx, u); err != nil || again != id {
 			t.Errorf("SaveUser = %d, %v", again, err)
 		}

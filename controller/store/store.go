@@ -210,6 +210,9 @@ func dsn(path, more string) string {
 	return "file:" + urlPath(path) + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=temp_store(memory)" + more
 }
 
+// Vault returns the vault that the store seals its own fields with.
+func (s *Store) Vault() *vault.Vault { return s.vault }
+
 // Path returns the absolute path of the database file.
 func (s *Store) Path() string { return s.path }
 

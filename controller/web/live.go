@@ -83,7 +83,7 @@ var errGone = errors.New("session ended")
 func (s *Server) refresh(ctx context.Context, w http.ResponseWriter, v *visit, r *http.Request, what fleet.Action,
 	t *template.Template, load loader, have map[string]string) error {
 	user, err := s.o.Logins.Look(ctx, v.Token)
-	if errors.Is(err, auth.ErrNoSession) || (err == nil && (!fleet.May(user.Role, what) || !s.openFrom(r, what))) {
+	if errors.Is(err, auth.ErrNoSession) || (err == nil && (!fleet.May(user.Role, what) || !s.openFrom(r, what) || s.o.Logins.Duty(user) != auth.NoDuty)) {
 		_, _ = fmt.Fprint(w, "event: gone\ndata: {}\n\n")
 		return errGone
 	}

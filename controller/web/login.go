@@ -55,16 +55,65 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, v *visit) error {
 		view.Error, view.Hint = v.L.refusal(refused)
 		return s.showLogin(w, r, v, http.StatusUnauthorized, view)
 	}
+	if wanted := (*auth.CodeWanted)(nil); errors.As(err, &wanted) {
+		return s.showCode(w, r, v, http.StatusOK, codeView{Half: wanted.Half, To: to})
+	}
 	if err != nil {
 		return err
 	}
+	return s.enter(w, r, v, user, token, to)
+}
+
+// enter starts the session of somebody who proved all there was to prove.
+func (s *Server) enter(w http.ResponseWriter, r *http.Request, v *visit, user fleet.User, token, to string) error {
 	v.User = user
 	s.audit(r, v, fleet.AuditLogin, "", "")
 	setSession(w, r, token)
-	if user.MustSet {
-		to = "/password"
+	return redirect(w, r, to) // from there wrap sends on to what has to be done first
+}
+
+// codeView is the second step of a login.
+type codeView struct {
+	Half  string // token of the first step
+	To    string
+	Error string
+}
+
+func (s *Server) showCode(w http.ResponseWriter, r *http.Request, v *visit, status int, view codeView) error {
+	f, err := s.frame(r.Context(), v, r, "code.title", "")
+	if err != nil {
+		return err
 	}
-	return redirect(w, r, to)
+	f.Here, f.V = "/login", view
+	return s.show(w, status, "code", f)
+}
+
+// loginCode takes the code of the second factor.
+func (s *Server) loginCode(w http.ResponseWriter, r *http.Request, v *visit) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	half, to := r.FormValue("half"), localPath(r.FormValue("to"))
+	token, user, err := s.o.Logins.Confirm(r.Context(), half, r.FormValue("code"),
+		auth.Visitor{Address: address(r), Agent: r.UserAgent(), Old: sessionToken(r)})
+	var refused *auth.Refused
+	var rule *fleet.Error
+	switch {
+	case errors.Is(err, auth.ErrNoSession):
+		return s.showLogin(w, r, v, http.StatusUnauthorized, loginView{To: to, Error: v.L.T("code.late")})
+	case errors.As(err, &refused):
+		s.o.Logger.Warn("login code refused", "login", user.Login, "from", address(r), "left", refused.Left, "wait", refused.Wait)
+		s.auditRefusal(r, v, fleet.Audit{Who: user.Login, What: fleet.AuditCodeRefused})
+		if refused.Wait > 0 {
+			view := loginView{Login: user.Login, To: to}
+			view.Error, view.Hint = v.L.refusal(refused)
+			return s.showLogin(w, r, v, http.StatusUnauthorized, view)
+		}
+		return s.showCode(w, r, v, http.StatusUnauthorized, codeView{Half: half, To: to, Error: v.L.T("code.wrong") + v.L.T("login.left", refused.Left)})
+	case errors.As(err, &rule) && rule.Code == fleet.Invalid:
+		return s.showCode(w, r, v, http.StatusUnprocessableEntity, codeView{Half: half, To: to, Error: v.L.Error(rule)})
+	case err != nil:
+		return err
+	}
+	return s.enter(w, r, v, user, token, to)
 }
 
 // refusal is what a refused login reads. It does not say which part was
@@ -86,9 +135,19 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request, v *visit) error 
 	return redirect(w, r, "/login")
 }
 
+// passwordError is what somebody reads who typed the own password wrong.
+func (l *lang) passwordError(refused *auth.Refused) string {
+	if refused.Wait > 0 || refused.Left == 0 {
+		text, hint := l.refusal(&auth.Refused{Wait: max(refused.Wait, time.Minute)})
+		return text + hint
+	}
+	return l.T("password.wrong") + l.T("login.left", refused.Left)
+}
+
 // passwordView is the form for a new password.
 type passwordView struct {
 	Forced   bool // the password was given out and has to be changed first
+	Old      bool // it has been used for too long
 	OldError string
 	NewError string
 }
@@ -103,6 +162,7 @@ func (s *Server) showPassword(w http.ResponseWriter, r *http.Request, v *visit, 
 		return err
 	}
 	view.Forced = v.User.MustSet
+	view.Old = !view.Forced && s.o.Logins.Duty(v.User) == auth.NewPassword
 	f.V = view
 	return s.show(w, status, "password", f)
 }
@@ -119,11 +179,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, v *visit
 	var rule *fleet.Error
 	switch {
 	case errors.As(err, &refused):
-		text, hint := v.L.T("password.wrong"), v.L.T("login.left", refused.Left)
-		if refused.Wait > 0 || refused.Left == 0 {
-			text, hint = v.L.refusal(&auth.Refused{Wait: max(refused.Wait, time.Minute)})
-		}
-		return s.showPassword(w, r, v, http.StatusUnprocessableEntity, passwordView{OldError: text + hint})
+		return s.showPassword(w, r, v, http.StatusUnprocessableEntity, passwordView{OldError: v.L.passwordError(refused)})
 	case errors.As(err, &rule) && rule.Code == fleet.Invalid:
 		return s.showPassword(w, r, v, http.StatusUnprocessableEntity, passwordView{NewError: v.L.Error(rule)})
 	case err != nil:

@@ -23,7 +23,7 @@ func home(role fleet.Role) string {
 	case fleet.May(role, fleet.ActAudit):
 		return "/audit"
 	}
-	return "/password"
+	return "/account"
 }
 
 // myView is the list of one's own points.

@@ -30,21 +30,11 @@ var update = flag.Bool("update", false, "write testdata/permissions.txt anew")
 const permissionTable = "testdata/permissions.txt"
 
 // TestPermissionTable compares who may do what with the table that was
-// reviewed: every action by role, then every route by action.
+// reviewed, route by route.
 func TestPermissionTable(t *testing.T) {
 	w := newEmptyWorld(t)
 	var b strings.Builder
 	b.WriteString("# Who may do what. Written by: go test ./controller/web -run TestPermissionTable -update\n")
-	for _, role := range fleet.Roles {
-		var may []string
-		for _, rt := range w.server.table {
-			if rt.Action != "" && fleet.May(role, rt.Action) && !slices.Contains(may, string(rt.Action)) {
-				may = append(may, string(rt.Action))
-			}
-		}
-		slices.Sort(may)
-		fmt.Fprintf(&b, "role %-10s %s\n", role, strings.Join(may, " "))
-	}
 	var lines []string
 	for _, rt := range w.server.table {
 		method, path := split(rt.Pattern)
@@ -350,7 +340,7 @@ func TestScopedAccountsReachOnlyTheirOwn(t *testing.T) {
 				}
 			}
 			for _, a := range d.all("a[href]") {
-				if href := attrOf(a, "href"); !strings.HasPrefix(href, "/my") && !strings.HasPrefix(href, "/password") && !strings.HasPrefix(href, "/account") && href != "#main" {
+				if href := attrOf(a, "href"); !strings.HasPrefix(href, "/my") && !strings.HasPrefix(href, "/password") && !strings.HasPrefix(href, "/account") && href != "/certificate" && href != "#main" {
 					t.Errorf("/my links to %s", href)
 				}
 			}

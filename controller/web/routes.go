@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"gatecast/controller/auth"
 	"gatecast/controller/fleet"
@@ -18,6 +17,7 @@ func (s *Server) routes() http.Handler {
 	// without login
 	s.public(mux, "GET /login", s.loginForm)
 	s.public(mux, "POST /login", s.login)
+	s.public(mux, "POST /login/code", s.loginCode)
 	s.public(mux, "GET /j/{code}", s.joinGuide)
 	s.public(mux, "GET /j/{code}/join.txt", s.joinFile)
 	s.handle(mux, "", "GET /static/{file}", s.assets)
@@ -29,6 +29,8 @@ func (s *Server) routes() http.Handler {
 
 	s.myRoutes(mux)
 	s.incidentRoutes(mux)
+	s.accountRoutes(mux)
+	s.userRoutes(mux)
 
 	// overview
 	s.page(mux, fleet.ActRead, "/{$}", "overview", s.overview)
@@ -148,8 +150,8 @@ func (s *Server) wrap(what fleet.Action, h handler) http.Handler {
 			return
 		}
 		v.User = user
-		if user.MustSet && !strings.HasPrefix(r.URL.Path, "/password") && r.URL.Path != "/logout" {
-			http.Redirect(w, r, "/password", http.StatusSeeOther)
+		if first := dutyPath(s.o.Logins.Duty(user), r.URL.Path); first != "" {
+			http.Redirect(w, r, first, http.StatusSeeOther)
 			return
 		}
 		if to := home(user.Role); r.URL.Path == "/" && to != "/" {

@@ -104,7 +104,7 @@ func (w *world) accounts(t testing.TB) {
 // serve puts pages on the store; change may alter the options.
 func (w *world) serve(t testing.TB, change func(*Options)) {
 	t.Helper()
-	logins, err := auth.New(auth.Options{Accounts: w.store, Sessions: w.store, Now: w.now})
+	logins, err := auth.New(t.Context(), auth.Options{Store: w.store, Vault: w.store.Vault(), Issuer: "示例街道", Now: w.now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ ALTER TABLE users ADD COLUMN expires_us INTEGER NOT NULL DEFAULT 0;     -- the a
 ALTER TABLE users ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;       -- 0 or 1
 ALTER TABLE users ADD COLUMN password_set_us INTEGER NOT NULL DEFAULT 0; -- when the password was chosen
 ALTER TABLE users ADD COLUMN login_us INTEGER NOT NULL DEFAULT 0;       -- last good login
-ALTER TABLE users ADD COLUMN totp BLOB;                                 -- sealed secret of the second factor; NULL while off
+ALTER TABLE users ADD COLUMN totp TEXT NOT NULL DEFAULT '';             -- secret of the second factor, sealed by package vault; empty while off
 ALTER TABLE users ADD COLUMN totp_step INTEGER NOT NULL DEFAULT 0;      -- last 30 s step whose code was used; never used again
 UPDATE users SET password_set_us = created_us;
 
@@ -37,4 +37,12 @@ CREATE TABLE login_failures (
   failures INTEGER NOT NULL,                     -- since the last good login or the end of the last pause
   until_us INTEGER NOT NULL,                     -- when they are forgotten; of a full count, when the pause ends
   PRIMARY KEY (login, address)
+) WITHOUT ROWID;
+
+-- Where somebody logged in from, so that guessing from elsewhere does not keep them out.
+CREATE TABLE login_addresses (
+  user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+  address TEXT NOT NULL,
+  seen_us INTEGER NOT NULL,                      -- last good login from there
+  PRIMARY KEY (user_id, address)
 ) WITHOUT ROWID;
