@@ -153,6 +153,7 @@ func (a *App) openStores(dirs Dirs) (err error) {
 	if a.clips, err = library.Open(dirs.Clips, a.o.FS); err != nil {
 		return err
 	}
+	a.evict() // the run before may have ended between a plan and this
 	a.watchCard()
 	return nil
 }

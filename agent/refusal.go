@@ -113,6 +113,7 @@ func impostor(err error) bool {
 // that asks for what the ceilings forbid is reported; playout holds them.
 func (a *App) planChanged() {
 	a.engine.PlanChanged()
+	a.evict()
 	p, m, _, ok := a.plans.Current()
 	if !ok || a.looked.Swap(p) == p {
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"gatecast/agent/condition"
@@ -36,8 +37,30 @@ func (a *App) state() wire.State {
 				s.ClipsMissing = append(s.ClipsMissing, sha)
 			}
 		}
+		s.Held = a.held(p)
 	}
 	return s
+}
+
+// held is what lies on the disk besides the clips of p; nil where the folder
+// cannot be read, because then nobody knows.
+func (a *App) held(p *wire.Plan) *wire.Held {
+	names, err := a.clips.Names()
+	if err != nil {
+		a.log.Warn("listing clips", "err", err)
+		return nil
+	}
+	h := &wire.Held{}
+	for _, sha := range names {
+		switch {
+		case slices.Contains(p.Clips, sha):
+		case len(h.Clips) < wire.MaxHeld:
+			h.Clips = append(h.Clips, sha)
+		default:
+			h.More++
+		}
+	}
+	return h
 }
 
 // timeState is what the device knows of the time at now.
@@ -144,24 +167,29 @@ type shelf struct {
 // Missing implements link.Clips.
 func (s shelf) Missing(want []string) []string { return s.a.clips.Missing(want) }
 
-// Sync implements link.Clips. Once all is here, what no manifest allows any
-// more is removed.
+// Sync implements link.Clips.
 func (s shelf) Sync(ctx context.Context, want []wire.ManifestClip) error {
-	if err := s.a.clips.Sync(ctx, want, s.fetch); err != nil {
-		return err
-	}
-	_, m, _, ok := s.a.plans.Current()
+	defer s.a.evict()
+	return s.a.clips.Sync(ctx, want, s.fetch)
+}
+
+// evict deletes what the manifest does not allow any more, and what the office
+// recalled. It costs a look into the folder; whatever could not be deleted is
+// tried again with the next plan, fetch or start.
+func (a *App) evict() {
+	p, m, _, ok := a.plans.Current()
 	if !ok {
-		return nil
+		return
 	}
 	keep := make([]string, 0, len(m.Clips))
 	for _, c := range m.Clips {
-		keep = append(keep, c.SHA256)
+		if !slices.Contains(p.Recalled, c.SHA256) {
+			keep = append(keep, c.SHA256)
+		}
 	}
-	if err := s.a.clips.Evict(keep); err != nil {
-		s.a.log.Warn("removing old clips", "err", err)
+	if err := a.clips.Evict(keep); err != nil {
+		a.log.Warn("removing old clips", "err", err)
 	}
-	return nil
 }
 
 // orders carries out the office's commands.

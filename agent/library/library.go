@@ -297,6 +297,22 @@ func (l *Library) Evict(keep []string) error {
 	return errors.Join(errs...)
 }
 
+// Names returns the hashes of all clips that have a file here, whole or
+// partial, as the folder has them now.
+func (l *Library) Names() ([]string, error) {
+	files, err := l.fs.ReadDir(l.dir)
+	if err != nil {
+		return nil, fmt.Errorf("listing clips: %w", err)
+	}
+	var names []string
+	for _, file := range files {
+		if sha := strings.TrimSuffix(file, partSuffix); validName(sha) && !slices.Contains(names, sha) {
+			names = append(names, sha)
+		}
+	}
+	return names, nil
+}
+
 // validName reports whether sha is the hex of a SHA-256, and so a safe name.
 func validName(sha string) bool {
 	if len(sha) != 2*sha256.Size {

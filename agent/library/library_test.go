@@ -297,8 +297,16 @@ func TestEvictKeepsWhatIsNamed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	all := []string{ca.SHA256, cb.SHA256, strings.Repeat("a", 64)}
+	slices.Sort(all)
+	if names, err := l.Names(); err != nil || !slices.Equal(slices.Sorted(slices.Values(names)), all) {
+		t.Errorf("Names = %q, %v, want %q", names, err, all)
+	}
 	if err := l.Evict([]string{cb.SHA256}); err != nil {
 		t.Fatal(err)
+	}
+	if names, err := l.Names(); err != nil || !slices.Equal(names, []string{cb.SHA256}) {
+		t.Errorf("Names = %q, %v, want only the one that was kept", names, err)
 	}
 	want := []string{cb.SHA256, "note.txt"}
 	slices.Sort(want)

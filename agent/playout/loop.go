@@ -127,6 +127,7 @@ func (e *Engine) takePlan(now walltime.Stamp) {
 	e.s.agenda, e.s.to = nil, time.Time{}
 	e.log.Info("plan taken", "version", p.Version, "slots", len(p.Slots))
 	e.dropReplanned(now)
+	e.cutRecalled()
 }
 
 // dropPlan forgets the plan when there is none any more: the device was
@@ -156,6 +157,20 @@ func (e *Engine) dropReplanned(now walltime.Stamp) {
 		return p.ID == c.play.ID && p.At.Equal(c.play.At) && p.Clip == c.play.Clip
 	}) {
 		c.withdraw(errReplanned)
+	}
+}
+
+// cutRecalled ends what sounds if it may not sound any more: it was recalled,
+// or the manifest has it no longer.
+func (e *Engine) cutRecalled() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.current == nil {
+		return
+	}
+	sha := e.current.play.Clip
+	if _, ok := e.s.manifest.Clip(sha); !ok || slices.Contains(e.s.plan.Recalled, sha) {
+		e.current.cancel(errRecalled)
 	}
 }
 
@@ -339,6 +354,9 @@ func (e *Engine) startLate(now walltime.Stamp, p *entry) bool {
 // goes away settles p; what may, is remembered for the day its grace is over.
 func (e *Engine) consider(now walltime.Stamp, p *entry, start time.Time) (wire.ManifestClip, bool) {
 	c, r, ok := permitted(e.s.manifest, p.Clip, start, e.s.starts)
+	if ok {
+		r, ok = approved(e.s.plan, c, start)
+	}
 	if e.silenced(now.Wall) {
 		r, ok = refusal{wire.ReasonMuted, errMuted.Error()}, false
 	}

@@ -313,8 +313,8 @@ func (e *Engine) notBegun(r result) {
 	switch {
 	case errors.Is(r.err, errReplanned), errors.Is(r.err, errMoved):
 	case errors.Is(r.err, errMuted): // skipped by the loop
-	case errors.Is(r.err, errStopped), errors.Is(r.err, errShutdown):
-		if errors.Is(r.err, errStopped) {
+	case errors.Is(r.err, errStopped), errors.Is(r.err, errRecalled), errors.Is(r.err, errShutdown):
+		if !errors.Is(r.err, errShutdown) {
 			e.skip(e.o.Clock.Now(), &r.play, refusal{wire.ReasonStopped, r.err.Error()})
 		}
 	case r.device:

@@ -251,13 +251,15 @@ func (e *Engine) Ready() []string {
 }
 
 // errStopped ends a play by order of a person, errMuted because the office
-// wants silence, errShutdown with the program, errReplanned before it began
-// because the plan has it no longer.
+// wants silence, errRecalled because its clip must not sound any more,
+// errShutdown with the program, errReplanned before it began because the plan
+// has it no longer.
 var (
 	errStopped   = errors.New("stopped by command")
 	errMuted     = errors.New("muted by the office")
 	errShutdown  = errors.New("agent was stopped")
 	errReplanned = errors.New("no longer in the plan")
+	errRecalled  = errors.New("clip was recalled")
 )
 
 // CancelPlay stops what sounds, or is about to within a second, and reports
