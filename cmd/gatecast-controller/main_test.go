@@ -94,6 +94,27 @@ func TestRegistryExampleImports(t *testing.T) {
 	}
 }
 
+// TestRegistryImportTakesNoIdentityNumbers is S9: the office keeps none.
+func TestRegistryImportTakesNoIdentityNumbers(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "registry.yaml")
+	text := strings.Replace(registryExample, "post: 联络员", "post: 联络员 11010519491231002X", 1)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, _, said := runTest(t, "--data", dir, "registry", "import", file)
+	if status != exitBad || !strings.Contains(said, "身份证号") || strings.Contains(said, "1949123") {
+		t.Errorf("an identity number: %d, %q", status, said)
+	}
+	text = strings.Replace(registryExample, "post: 联络员", "post: 联络员, until: soon", 1)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, said := runTest(t, "--data", dir, "registry", "import", file); status != exitBad || !strings.Contains(said, "2026-12-31") {
+		t.Errorf("a date that is none: %d, %q", status, said)
+	}
+}
+
 // TestUnitKnowsTheExitStatus holds the unit file to the program.
 func TestUnitKnowsTheExitStatus(t *testing.T) {
 	unit, err := os.ReadFile("../../deploy/systemd/gatecast-controller.service")

@@ -81,6 +81,7 @@ type liaisonYAML struct {
 	Name  string `yaml:"name"`
 	Post  string `yaml:"post"`
 	Phone string `yaml:"phone"`
+	Until string `yaml:"until"` // last day in the post, 2006-01-02; empty while current
 }
 
 // parseRegistry reads the file strictly; now dates new liaisons.
@@ -115,7 +116,15 @@ func parseRegistry(data []byte, now time.Time) (fleet.Registry, error) {
 		}})
 	}
 	for _, l := range f.Liaisons {
-		r.Liaisons = append(r.Liaisons, fleet.LiaisonEntry{Unit: l.Unit, Liaison: fleet.Liaison{Name: l.Name, Post: l.Post, Phone: fleet.Phone(l.Phone), From: now}})
+		var until time.Time
+		if l.Until != "" {
+			last, err := time.ParseInLocation(time.DateOnly, l.Until, now.Location())
+			if err != nil {
+				return fleet.Registry{}, fmt.Errorf("liaisons: until %q of %q is no date such as 2026-12-31", l.Until, l.Name)
+			}
+			until = last.AddDate(0, 0, 1)
+		}
+		r.Liaisons = append(r.Liaisons, fleet.LiaisonEntry{Unit: l.Unit, Liaison: fleet.Liaison{Name: l.Name, Post: l.Post, Phone: fleet.Phone(l.Phone), From: now, To: until}})
 	}
 	return r, nil
 }

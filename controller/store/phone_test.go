@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"gatecast/controller/fleet"
 	"gatecast/controller/vault"
@@ -136,5 +137,36 @@ func TestOldPhonesAreSealedAndScrubbed(t *testing.T) {
 				t.Errorf("after Close %s stands in %v", number, in)
 			}
 		}
+	}
+}
+
+// TestPhonesOfLeaversAreErased is S10: the number goes, the name stays.
+func TestPhonesOfLeaversAreErased(t *testing.T) {
+	s := newTestStore(t)
+	reg := testRegistry(1)
+	day := 24 * time.Hour
+	for name, left := range map[string]time.Time{"还在": {}, "刚走": t0.Add(-10 * day), "走了": t0.Add(-31 * day), "将走": t0.Add(10 * day)} {
+		reg.Liaisons = append(reg.Liaisons, fleet.LiaisonEntry{Liaison: fleet.Liaison{Name: name, Phone: dutyNumber, To: left}, Unit: "SF"})
+	}
+	if err := s.ImportRegistry(t.Context(), reg); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []int{1, 0} {
+		if n, err := s.ErasePhones(t.Context(), 30*day, t0); err != nil || n != want {
+			t.Errorf("run %d: ErasePhones = %d, %v, want %d", i, n, err, want)
+		}
+	}
+	all, err := s.Liaisons(t.Context())
+	if err != nil || len(all) != 5 {
+		t.Fatalf("Liaisons = %v, %v", all, err)
+	}
+	for _, l := range all {
+		if (l.Phone == "") != (l.Name == "走了") {
+			t.Errorf("%s has %q", l.Name, l.Phone)
+		}
+	}
+	lines, err := s.Audits(t.Context(), 0)
+	if err != nil || len(lines) != 1 || lines[0].What != fleet.AuditPhoneErased || lines[0].Object != "松风社区 走了" || lines[0].Who != fleet.AuditSelf {
+		t.Errorf("audit %+v, %v", lines, err)
 	}
 }

@@ -66,8 +66,11 @@ func (s *Store) Liaisons(ctx context.Context) ([]fleet.Liaison, error) {
 // what the import does not name stays. Importing the same twice changes
 // nothing. A point's ActiveFrom is taken only when the point is new. A
 // reference to a code that neither the import nor the database knows is a
-// *fleet.Error of code Invalid.
+// *fleet.Error of code Invalid, and so is an identity number anywhere in it.
 func (s *Store) ImportRegistry(ctx context.Context, reg fleet.Registry) error {
+	if err := reg.NoIdentity(); err != nil {
+		return err
+	}
 	_, err := change(ctx, s, func(t *tx) (none, error) { return none{}, s.importTx(t, reg) })
 	if err != nil {
 		return fmt.Errorf("importing registry: %w", err)
