@@ -197,6 +197,12 @@ func WithAudit(ctx context.Context, a Audit) (context.Context, *PendingLine) {
 	return context.WithValue(ctx, pendingKey{}, p), p
 }
 
+// WithoutAudit returns a context whose changes carry no line: for what has to
+// be done first, and is not what the line tells of.
+func WithoutAudit(ctx context.Context) context.Context {
+	return context.WithValue(ctx, pendingKey{}, (*PendingLine)(nil))
+}
+
 // PendingAudit returns the line that ctx carries, nil for none or when it is
 // written.
 func PendingAudit(ctx context.Context) *PendingLine {

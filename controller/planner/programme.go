@@ -206,10 +206,11 @@ func (p *Planner) Activate(ctx context.Context, id fleet.ProgrammeID, now time.T
 	if err != nil {
 		return Change{}, err
 	}
-	if err := p.finish(ctx, w, now); err != nil {
+	before := fleet.WithoutAudit(ctx) // a line that ctx carries is of the activation
+	if err := p.finish(before, w, now); err != nil {
 		return Change{}, err
 	}
-	plans, sum, err := p.compile(ctx, w, active, now)
+	plans, sum, err := p.compile(before, w, active, now)
 	if err != nil {
 		return Change{}, err
 	}

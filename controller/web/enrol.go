@@ -133,13 +133,14 @@ func (s *Server) issueCode(w http.ResponseWriter, r *http.Request, v *visit) err
 		return fmt.Errorf("reading point: %w", err)
 	}
 	code, hash := s.o.Trust.NewJoinCode()
-	err = s.o.JoinCodes.AddJoinCode(r.Context(), fleet.JoinCode{
+	ctx, line := s.withAudit(r, v, fleet.Audit{What: fleet.AuditJoinCode, Object: pt.Name})
+	err = s.o.JoinCodes.AddJoinCode(ctx, fleet.JoinCode{
 		Hash: hash, Point: id, Issued: v.Now, Expires: v.Now.Add(joinFor), By: v.User.Login,
 	})
 	if err != nil {
 		return fmt.Errorf("storing join code: %w", err)
 	}
-	s.audit(r, v, fleet.AuditJoinCode, pt.Name, "")
+	s.audited(r, line)
 	return redirect(w, r, "/enrol/"+url.PathEscape(code))
 }
 

@@ -248,19 +248,38 @@ func (s *Server) confirmProgramme(ctx context.Context, v *visit, r *http.Request
 	return f, nil
 }
 
+// activeVersion is the version of a programme in force, as a field of the audit.
+func (s *Server) activeVersion(ctx context.Context, code string) (string, error) {
+	all, err := s.o.Programmes.Programmes(ctx)
+	if err != nil {
+		return "", fmt.Errorf("reading programmes: %w", err)
+	}
+	for _, p := range all {
+		if p.Code == code && p.State == fleet.Active {
+			return fleet.Fields("version", strconv.Itoa(p.Version)), nil
+		}
+	}
+	return "", nil
+}
+
 // activateProgramme puts a version in force.
 func (s *Server) activateProgramme(w http.ResponseWriter, r *http.Request, v *visit) error {
 	p, err := s.programmeOf(r)
 	if err != nil {
 		return err
 	}
-	c, err := s.o.Planner.Activate(r.Context(), p.ID, v.Now)
+	was, err := s.activeVersion(r.Context(), p.Code)
+	if err != nil {
+		return err
+	}
+	ctx, line := s.withAudit(r, v, fleet.Audit{What: fleet.AuditActivate, Object: p.Name, Before: was, After: fleet.Fields("version", strconv.Itoa(p.Version))})
+	_, err = s.o.Planner.Activate(ctx, p.ID, v.Now)
 	if fe := (*fleet.Error)(nil); errors.As(err, &fe) && fe.Code != fleet.Internal {
 		return redirect(w, r, programmePath(p.ID)+"/activate") // which says why
 	}
 	if err != nil {
 		return fmt.Errorf("activating programme %q: %w", p.Code, err)
 	}
-	s.audit(r, v, fleet.AuditActivate, p.Name, fmt.Sprintf("%d: %d/%d", p.Version, c.Devices, c.Points))
+	s.audited(r, line)
 	return redirect(w, r, programmePath(p.ID)+"?done=activated")
 }
