@@ -274,9 +274,19 @@ func TestCommandsReachTheSpeaker(t *testing.T) {
 	a := startTestAgent(t, opt)
 	d := a.Device()
 	o.Await(d, 10*time.Second, "hello", func(k officetest.Device) bool { return len(k.Hellos) > 0 })
-	o.Send(o.Command(d, wire.Command{ID: "tone", Counter: 1, Do: "test_tone"}))
+	// Without the signed ceilings nothing sounds; they come with a plan that has no slots.
+	o.Send(o.Command(d, wire.Command{ID: "early", Counter: 1, Do: wire.DoTestTone}))
 	k := o.Await(d, 15*time.Second, "result of the tone", func(k officetest.Device) bool { return len(k.Results) == 1 })
-	if r := k.Results[0]; r.ID != "tone" || !r.OK {
+	if r := k.Results[0]; r.ID != "early" || r.OK || r.Text != wire.ToneNoCeilings {
+		t.Errorf("tone before the ceilings: %+v", r)
+	}
+	none, ceilings := planOf(d, 1, soon(), 1, clipOf(t, o, time.Second))
+	none.Slots, none.Clips = nil, nil
+	o.Send(o.Offer(none, ceilings, true))
+	o.Await(d, 10*time.Second, "the plan without slots", func(k officetest.Device) bool { return k.States[len(k.States)-1].PlanVersion == 1 })
+	o.Send(o.Command(d, wire.Command{ID: "tone", Counter: 2, Do: wire.DoTestTone}))
+	k = o.Await(d, 15*time.Second, "result of the tone", func(k officetest.Device) bool { return len(k.Results) == 2 })
+	if r := k.Results[1]; r.ID != "tone" || !r.OK {
 		t.Errorf("tone: %+v", r)
 	}
 	if wavs, _ := filepath.Glob(filepath.Join(opt.Device, "*.wav")); len(wavs) != 1 {
@@ -284,14 +294,14 @@ func TestCommandsReachTheSpeaker(t *testing.T) {
 	}
 	// A play that is on is stopped; a tone meanwhile is refused.
 	clip := clipOf(t, o, 20*time.Second)
-	p, m := planOf(d, 1, soon(), 1, clip)
+	p, m := planOf(d, 2, soon(), 1, clip)
 	o.Send(o.Offer(p, m, true))
 	o.Await(d, 15*time.Second, "playing", func(k officetest.Device) bool { return k.States[len(k.States)-1].Playing != "" })
-	o.Send(o.Command(d, wire.Command{ID: "tone2", Counter: 2, Do: "test_tone"}))
-	o.Send(o.Command(d, wire.Command{ID: "stop", Counter: 3, Do: "stop"}))
-	o.Send(o.Command(d, wire.Command{ID: "old", Counter: 3, Do: "test_tone"}))
-	k = o.Await(d, 10*time.Second, "results", func(k officetest.Device) bool { return len(k.Results) == 3 })
-	if k.Results[1].OK || !k.Results[2].OK || k.Results[2].ID != "stop" {
+	o.Send(o.Command(d, wire.Command{ID: "tone2", Counter: 3, Do: "test_tone"}))
+	o.Send(o.Command(d, wire.Command{ID: "stop", Counter: 4, Do: "stop"}))
+	o.Send(o.Command(d, wire.Command{ID: "old", Counter: 4, Do: "test_tone"}))
+	k = o.Await(d, 10*time.Second, "results", func(k officetest.Device) bool { return len(k.Results) == 4 })
+	if k.Results[2].OK || !k.Results[3].OK || k.Results[3].ID != "stop" {
 		t.Errorf("results %+v", k.Results)
 	}
 	k = o.Await(d, 10*time.Second, "outcome", func(k officetest.Device) bool { return len(outcomes(k)) == 1 })

@@ -181,9 +181,9 @@ const (
 	tonesPerHour = 12
 )
 
-var errTones = errors.New("too many test tones within an hour")
+var errTones = errors.New(wire.ToneOften)
 
-var errBusy = errors.New("a broadcast is on, or about to be")
+var errBusy = errors.New(wire.ToneBusy)
 
 // Tone plays the test tone. It returns errBusy while a play is on, and the
 // context's error when one comes due meanwhile.
@@ -229,7 +229,7 @@ func (s *speaker) Tone(ctx context.Context) error {
 	case report.End != output.Drained:
 		return fmt.Errorf("test tone ended early: %s", report.End)
 	case report.Muted:
-		return errors.New("output is muted")
+		return errors.New(wire.ToneMuted)
 	}
 	return nil
 }

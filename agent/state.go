@@ -198,22 +198,24 @@ type orders struct{ a *App }
 // Do implements link.Doer.
 func (o orders) Do(ctx context.Context, c wire.Command) error {
 	switch c.Do {
-	case "stop":
+	case wire.DoStop:
 		if !o.a.engine.CancelPlay() {
 			return errors.New("nothing is playing")
 		}
 		return nil
-	case "test_tone":
+	case wire.DoTestTone:
 		if o.a.clock.Now().Level < wire.T1 {
-			return errors.New("the time is not trusted yet, so nothing may sound")
+			return errors.New(wire.ToneNoTime)
 		}
 		if o.a.plans.Muted(wire.US(o.a.clock.Now().Wall)) {
-			return errors.New("the office has muted this device")
+			return errors.New(wire.ToneOffice)
 		}
-		if c, ok := o.a.ceilings(); ok {
-			if err := allowedNow(c, o.a.clock.Now().Wall); err != nil {
-				return err
-			}
+		c, ok := o.a.ceilings()
+		if !ok {
+			return errors.New(wire.ToneNoCeilings)
+		}
+		if err := allowedNow(c, o.a.clock.Now().Wall); err != nil {
+			return err
 		}
 		return o.a.speaker.Tone(ctx)
 	}
@@ -221,15 +223,13 @@ func (o orders) Do(ctx context.Context, c wire.Command) error {
 }
 
 // allowedNow refuses a test tone outside the hours in which anything may
-// sound at all.
+// sound at all. The quiet rules of a programme, as at noon, do not bind it.
 func allowedNow(c wire.Ceilings, now time.Time) error {
-	zone, err := time.LoadLocation(c.Zone)
-	if err != nil {
+	if _, err := time.LoadLocation(c.Zone); err != nil {
 		return fmt.Errorf("loading zone of the ceilings: %w", err)
 	}
-	local := now.In(zone)
 	if playout.Allowed(c, now, now.Add(toneLength)) {
 		return nil
 	}
-	return fmt.Errorf("nothing may sound at %s here", local.Format("15:04"))
+	return errors.New(wire.ToneHours)
 }

@@ -80,7 +80,7 @@ func (c *Controller) authorize(cert *x509.Certificate) (broker.Identity, bool) {
 	if err != nil || d.State == fleet.DeviceRevoked {
 		return broker.Identity{}, false
 	}
-	return broker.Identity{Device: id, Deliver: d.State != fleet.DeviceActive}, true
+	return broker.Identity{Device: id, Deliver: d.State == fleet.DeviceRetired}, true
 }
 
 // AddClip reads an upload and keeps it as a draft, which sounds nowhere before

@@ -162,6 +162,9 @@ func (d *demo) awaitAgents(ctx context.Context) error {
 			switch {
 			case fleet.CodeOf(err) == fleet.NotFound:
 				waiting = l.point.Name + d.t(" 还没有入网", " has not enrolled")
+				if err := d.accept(ctx, l.point.ID); err != nil {
+					return err
+				}
 			case err != nil && ctx.Err() == nil:
 				return err
 			case err == nil && (!dev.Online || dev.TimeLevel < wire.T1):
@@ -184,6 +187,25 @@ func (d *demo) awaitAgents(ctx context.Context) error {
 			return errors.New(waiting)
 		}
 	}
+}
+
+// accept takes a demo's own device in without anybody listening: a real one
+// plays nothing until a person has heard its test tone.
+func (d *demo) accept(ctx context.Context, point fleet.PointID) error {
+	all, err := d.office.Store.DevicesOfPoint(ctx, point)
+	if err != nil {
+		return err
+	}
+	for _, dev := range all {
+		if !dev.Newcomer() {
+			continue
+		}
+		if _, err := d.office.Store.AcceptDevice(ctx, dev.ID, "demo", time.Now()); err != nil {
+			return err
+		}
+		d.office.Planner.Poke()
+	}
+	return nil
 }
 
 // runDemoAgent is the agent of one live point. It is not in the usage text:

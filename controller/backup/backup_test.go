@@ -50,6 +50,9 @@ func office(t *testing.T) (dir string, s *store.Store) {
 	if _, err := s.Enrol(t.Context(), "h", fleet.Device{ID: "d1", SPKI: []byte("k")}, t0); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := s.AcceptDevice(t.Context(), "d1", "test", t0); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := trust.Open(filepath.Join(dir, "trust"), trust.Options{}); err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,7 @@
 // connection shows a certificate; the controller's own may use the whole
 // gatecast tree, a device publishes its four up topics and subscribes to its
 // own down topics; one that was replaced publishes hello, state and records and
-// hears acks and the time. Nothing is kept: sessions and retained messages live in
+// hears acks, the time and its plan, which has no slots any more. Nothing is kept: sessions and retained messages live in
 // memory, and what little the engine writes lies in a folder that is emptied at
 // every start. No guarantee of the system rests on this package. A Broker is safe for
 // concurrent use and its memory is about 85 KB a connection.
@@ -35,7 +35,7 @@ import (
 type Identity struct {
 	Device     wire.DeviceID // empty for the controller
 	Controller bool
-	Deliver    bool // a device that was replaced: it delivers records and gets no plan and no command
+	Deliver    bool // a device that was replaced: it delivers records and gets no command
 }
 
 // Options of New. Addr, TLS, Authorize and Dir are required.

@@ -98,10 +98,10 @@ func clientID(c server.ClientAuthentication) (string, bool) {
 // topic, and a pattern would let a device invent topics without end.
 func devicePermissions(id Identity) *server.Permissions {
 	says := []wire.Kind{wire.KindHello, wire.KindState, wire.KindRecords, wire.KindResult}
-	hears := []wire.Kind{wire.KindPlan, wire.KindCommand, wire.KindAck, wire.KindTime}
+	hears := []wire.Kind{wire.KindCommand, wire.KindPlan, wire.KindAck, wire.KindTime}
 	var never []wire.Kind
 	if id.Deliver {
-		says, hears, never = says[:3], hears[2:], hears[:2]
+		says, hears, never = says[:3], hears[1:], hears[:1]
 	}
 	var up, down, deny []string
 	for _, k := range says {

@@ -3,8 +3,8 @@
 // and fetch clips and documents.
 //
 // It owns what may be asked without being known (root document, enrolment)
-// and what only an active device may have: clips, its own plans, manifests.
-// Who is active is asked of the registry on each request; the TLS layer has
+// and what only a device of the registry may have: clips while it is active, its
+// own plans and manifests as long as it is not revoked. Who is what is asked of the registry on each request; the TLS layer has
 // verified whatever certificate was shown. Refusals carry one sentence for
 // the person at the gate. The handler is safe for concurrent use.
 package depot
@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -163,9 +164,17 @@ func certificate(r *http.Request) *x509.Certificate {
 	return r.TLS.PeerCertificates[0]
 }
 
-// known returns the active device that asks. Where there is none it has
-// answered already.
-func (p *port) known(w http.ResponseWriter, r *http.Request, mayBeExpired bool) (fleet.Device, bool) {
+// Who may have what.
+var (
+	mayFetchClips = []fleet.DeviceState{fleet.DeviceActive}
+	// Whoever must not sound gets a plan that says so, and the manifest.
+	mayFetchDocs = []fleet.DeviceState{fleet.DeviceActive, fleet.DeviceQuarantine, fleet.DeviceRetired}
+	mayRenew     = []fleet.DeviceState{fleet.DeviceActive, fleet.DeviceQuarantine}
+)
+
+// known returns the device that asks, if its state is one of states. Where
+// there is none it has answered already.
+func (p *port) known(w http.ResponseWriter, r *http.Request, states []fleet.DeviceState, mayBeExpired bool) (fleet.Device, bool) {
 	cert := certificate(r)
 	if cert == nil {
 		refuse(w, http.StatusUnauthorized, needCertificate)
@@ -187,7 +196,7 @@ func (p *port) known(w http.ResponseWriter, r *http.Request, mayBeExpired bool) 
 	case err != nil:
 		p.logger.Error("reading device", "device", id, "err", err)
 		busy(w)
-	case d.State != fleet.DeviceActive || string(d.SPKI) != string(cert.RawSubjectPublicKeyInfo):
+	case !slices.Contains(states, d.State) || string(d.SPKI) != string(cert.RawSubjectPublicKeyInfo):
 		if d.State == fleet.DeviceRevoked {
 			p.o.OnRefused(fleet.Incident{Kind: fleet.IncidentRevoked, Device: id, From: address(r), Detail: r.URL.Path})
 		}

@@ -190,8 +190,18 @@ func (b *box) post(path string, req wire.EnrolRequest) (int, wire.EnrolAnswer, w
 	return resp.StatusCode, answer, refusal
 }
 
-// join enrols b and lets it show its certificate.
+// join enrols b, lets it show its certificate and accepts it.
 func (b *box) join(code string) wire.EnrolAnswer {
+	b.w.t.Helper()
+	answer := b.wait(code)
+	if _, err := b.w.store.AcceptDevice(b.w.t.Context(), b.id, "test", b.w.time()); err != nil {
+		b.w.t.Fatal(err)
+	}
+	return answer
+}
+
+// wait enrols b and lets it show its certificate; it is in quarantine.
+func (b *box) wait(code string) wire.EnrolAnswer {
 	b.w.t.Helper()
 	status, answer, refusal := b.post(wire.PathEnrol, wire.EnrolRequest{Code: code, CSR: b.csr(), Hardware: "Pi 4"})
 	if status != http.StatusOK {
@@ -213,7 +223,7 @@ func TestEnrolMakesAMember(t *testing.T) {
 	w := newTestWorld(t, nil)
 	b := w.newBox()
 	code := w.code(3)
-	answer := b.join(" " + strings.ToLower(strings.ReplaceAll(code, "-", " ")) + "\n")
+	answer := b.wait(" " + strings.ToLower(strings.ReplaceAll(code, "-", " ")) + "\n")
 	if answer.Device != b.id || answer.Point != w.points[3].Code || answer.PointName != w.points[3].Name || answer.MQTT != ":8883" || !bytes.Equal(answer.CA, w.trust.CA()) {
 		t.Errorf("answer = %+v", answer)
 	}
@@ -225,11 +235,11 @@ func TestEnrolMakesAMember(t *testing.T) {
 		t.Errorf("certificate is of %q", id)
 	}
 	d, err := w.store.Device(t.Context(), b.id)
-	if err != nil || d.Point != w.points[3].ID || d.Hardware != "Pi 4" || d.State != fleet.DeviceActive {
+	if err != nil || d.Point != w.points[3].ID || d.Hardware != "Pi 4" || d.State != fleet.DeviceQuarantine {
 		t.Errorf("registry has %+v, %v", d, err)
 	}
 	// The answer may get lost on its way: the same device asks again.
-	if again := b.join(code); again.Device != b.id || again.Point != answer.Point {
+	if again := b.wait(code); again.Device != b.id || again.Point != answer.Point {
 		t.Errorf("second answer = %+v", again)
 	}
 	if len(w.enrolled) != 2 || w.enrolled[0] != b.id {
@@ -453,11 +463,12 @@ func TestClips(t *testing.T) {
 func TestOnlyActiveDevicesFetch(t *testing.T) {
 	w := newTestWorld(t, nil)
 	sha := w.putClip("clip")
-	active, revoked, replaced := w.newBox(), w.newBox(), w.newBox()
+	active, revoked, replaced, waiting := w.newBox(), w.newBox(), w.newBox(), w.newBox()
 	active.join(w.code(0))
 	revoked.join(w.code(1))
 	replaced.join(w.code(2))
 	w.newBox().join(w.code(2))
+	waiting.wait(w.code(3))
 	if err := w.store.RevokeDevice(t.Context(), revoked.id, w.time()); err != nil {
 		t.Fatal(err)
 	}
@@ -468,23 +479,24 @@ func TestOnlyActiveDevicesFetch(t *testing.T) {
 	}
 	forgotten.show(cert)
 	for name, tt := range map[string]struct {
-		box    *box
-		status int
-		code   string
+		box          *box
+		clip, absent int // status of the clip, and of a document that nobody has
+		code         string
 	}{
-		"active":     {active, 200, ""},
-		"none":       {w.newBox(), 401, "bad_request"},
-		"revoked":    {revoked, 403, "revoked"},
-		"replaced":   {replaced, 403, "revoked"},
-		"unknown":    {forgotten, 403, "not_enrolled"},
-		"controller": {&box{w: w, client: &http.Client{Transport: &http.Transport{TLSClientConfig: w.trust.ControllerClientTLS()}}}, 403, "not_enrolled"},
+		"active":     {active, 200, 404, ""},
+		"none":       {w.newBox(), 401, 401, "bad_request"},
+		"revoked":    {revoked, 403, 403, "revoked"},
+		"replaced":   {replaced, 403, 404, "revoked"}, // it may fetch the plan that silences it
+		"waiting":    {waiting, 403, 404, "revoked"},
+		"unknown":    {forgotten, 403, 403, "not_enrolled"},
+		"controller": {&box{w: w, client: &http.Client{Transport: &http.Transport{TLSClientConfig: w.trust.ControllerClientTLS()}}}, 403, 403, "not_enrolled"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, path := range []string{wire.PathClips + sha, wire.PathDocs + sha} {
+			for path, want := range map[string]int{wire.PathClips + sha: tt.clip, wire.PathDocs + sha: tt.absent} {
 				resp, body := tt.box.do(http.MethodGet, path, nil)
 				var r wire.EnrolRefusal
 				_ = json.Unmarshal(body, &r) // a clip is no JSON
-				if want := tt.status; tt.code != "" && (resp.StatusCode != want || r.Code != tt.code) {
+				if resp.StatusCode != want || want/100 == 4 && want != 404 && r.Code != tt.code {
 					t.Errorf("GET %s = %d %q, want %d %s", path, resp.StatusCode, body, want, tt.code)
 				}
 			}

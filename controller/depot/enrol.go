@@ -83,10 +83,10 @@ func (p *port) refuseEnrolment(w http.ResponseWriter, from string, id wire.Devic
 	refuse(w, http.StatusForbidden, r)
 }
 
-// renew gives a fresh certificate to a device whose key is still active, even
-// after the old one has expired.
+// renew gives a fresh certificate to a device that is active or in quarantine,
+// even after the old one has expired.
 func (p *port) renew(w http.ResponseWriter, r *http.Request) {
-	d, ok := p.known(w, r, true)
+	d, ok := p.known(w, r, mayRenew, true)
 	if !ok {
 		return
 	}

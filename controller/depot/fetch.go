@@ -15,7 +15,7 @@ import (
 // clip sends a clip, whole or in ranges, to any active device: what it may
 // sound, its signed plan and the manifest say.
 func (p *port) clip(w http.ResponseWriter, r *http.Request) {
-	d, sha, done := p.transfer(w, r)
+	d, sha, done := p.transfer(w, r, mayFetchClips)
 	if done == nil {
 		return
 	}
@@ -42,7 +42,7 @@ func (p *port) clip(w http.ResponseWriter, r *http.Request) {
 
 // doc sends a sealed document: a manifest, or a plan to the device it is for.
 func (p *port) doc(w http.ResponseWriter, r *http.Request) {
-	d, sha, done := p.transfer(w, r)
+	d, sha, done := p.transfer(w, r, mayFetchDocs)
 	if done == nil {
 		return
 	}
@@ -79,8 +79,8 @@ func mayRead(h wire.Header, d wire.DeviceID) bool {
 
 // transfer admits a request for something named by hash. done is nil when it
 // has been answered already, and otherwise to be called at the end.
-func (p *port) transfer(w http.ResponseWriter, r *http.Request) (d fleet.Device, sha string, done func()) {
-	d, ok := p.known(w, r, false)
+func (p *port) transfer(w http.ResponseWriter, r *http.Request, states []fleet.DeviceState) (d fleet.Device, sha string, done func()) {
+	d, ok := p.known(w, r, states, false)
 	if !ok {
 		return d, "", nil
 	}

@@ -79,6 +79,8 @@ func newTestOffice(t testing.TB) *office {
 	check(o.store.AddJoinCode(t.Context(), fleet.JoinCode{Hash: "x", Point: o.point.ID, Issued: now, Expires: now.Add(time.Hour)}))
 	_, err = o.store.Enrol(t.Context(), "x", fleet.Device{ID: o.device, SPKI: spki}, now)
 	check(err)
+	_, err = o.store.AcceptDevice(t.Context(), o.device, "test", now)
+	check(err)
 	o.notary, err = notary.New(notary.Options{Store: o.store, Sealer: o.trust, Zone: shanghai})
 	check(err)
 	o.export, err = New(Options{Store: o.store, Trust: o.trust, Zone: shanghai, Office: "示例街道"})

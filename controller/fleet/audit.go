@@ -66,7 +66,10 @@ const (
 	AuditPointSync    AuditCode = "point_sync"
 	AuditPointTime    AuditCode = "point_time"
 	AuditConfirmPlans AuditCode = "confirm_plans"
-	AuditRegistry     AuditCode = "registry" // the registry was imported
+	AuditRegistry     AuditCode = "registry"        // the registry was imported
+	AuditTone         AuditCode = "test_tone"       // Object is the point, Detail the device; so for the next two
+	AuditAccepted     AuditCode = "device_accepted" // its test tone was heard
+	AuditUnheard      AuditCode = "device_unheard"
 	AuditIncident     AuditCode = "incident" // a 安全事件 was ticked off; Detail is what was done
 )
 
@@ -105,7 +108,7 @@ var AuditCodes = []AuditCode{
 	AuditUserAdd, AuditUserChange, AuditUserPassword, AuditUserUnlock, AuditUserCode, AuditAccountRules,
 	AuditClip, AuditProgramme, AuditActivate, AuditPublish, AuditAmend, AuditExport,
 	AuditClipEdit, AuditClipSubmit, AuditClipApprove, AuditClipReturn, AuditClipRecall,
-	AuditJoinCode, AuditPointSync, AuditPointTime, AuditConfirmPlans, AuditRegistry, AuditIncident,
+	AuditJoinCode, AuditPointSync, AuditPointTime, AuditConfirmPlans, AuditRegistry, AuditTone, AuditAccepted, AuditUnheard, AuditIncident,
 	AuditMute, AuditUnmute, AuditMuteApprove,
 	AuditRestore, AuditViewed, AuditExported, AuditPruned, AuditRetention, AuditReveal, AuditPhoneErased,
 	AuditKeys, AuditRotate, AuditMode, AuditToSign, AuditManifest,

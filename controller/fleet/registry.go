@@ -119,9 +119,12 @@ type DeviceState string
 
 // The states of a device.
 const (
-	DeviceActive  DeviceState = "active"
-	DeviceRetired DeviceState = "retired" // another device took over its point
-	DeviceRevoked DeviceState = "revoked"
+	// DeviceQuarantine is a device that nobody has accepted yet, or one whose
+	// key turned up twice: it connects and reports, and its plan has no slots.
+	DeviceQuarantine DeviceState = "quarantine"
+	DeviceActive     DeviceState = "active"
+	DeviceRetired    DeviceState = "retired" // another device took over its point; it delivers what it wrote
+	DeviceRevoked    DeviceState = "revoked"
 )
 
 // Device is an agent bound to a point. Its key is its identity.
@@ -131,8 +134,15 @@ type Device struct {
 	State    DeviceState
 	SPKI     []byte // DER of its public key
 	Enrolled time.Time
-	Retired  time.Time
+	Retired  time.Time // since when it is active no more; zero while it is, or never was
 	Hardware string
+
+	// Quarantine and the way out of it.
+	Cloned     bool      // its key is used by two machines; it never becomes active again
+	Toned      time.Time // end of its latest test tone that sounded whole; zero for none
+	Unheard    time.Time // when a person last said that nothing was heard; zero for never
+	Accepted   time.Time // when a person heard it and let it play; zero before
+	AcceptedBy string    // login
 
 	// What it said last.
 	Online      bool
@@ -172,6 +182,13 @@ type Device struct {
 func (d Device) Ahead() bool {
 	return d.WantVersion != 0 && (d.PlanVersion > d.WantVersion || d.PlanVersion == d.WantVersion && d.PlanHash != "" && d.PlanHash != d.WantHash)
 }
+
+// Newcomer reports whether the device waits for a person to hear its test tone.
+func (d Device) Newcomer() bool { return d.State == DeviceQuarantine && !d.Cloned }
+
+// Silenced reports whether the device may talk to us and must not sound: its
+// plan has no slots.
+func (d Device) Silenced() bool { return d.State == DeviceQuarantine || d.State == DeviceRetired }
 
 // Ready reports whether the device has exactly the plan it should have and
 // every clip of it.

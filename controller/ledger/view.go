@@ -53,14 +53,14 @@ func (l *Ledger) devices(ctx context.Context, p fleet.PointID) ([]deviceState, e
 }
 
 // view says what is known of the device that was to play o: the present one
-// if it was bound before the slot ended, otherwise one that was bound then.
+// if it was accepted before the slot ended, otherwise one that was bound then.
 func (l *Ledger) view(ctx context.Context, o fleet.Obligation, outages bool) (DeviceView, error) {
 	all, err := l.devices(ctx, o.Point)
 	if err != nil {
 		return DeviceView{}, err
 	}
 	for _, d := range all {
-		if !d.Enrolled.Before(o.End) || d.gone && d.Point == o.Point && d.Retired.Before(o.Start) {
+		if d.Accepted.IsZero() || !d.Accepted.Before(o.End) || d.gone && d.Point == o.Point && d.Retired.Before(o.Start) {
 			continue
 		}
 		v := DeviceView{

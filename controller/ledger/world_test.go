@@ -58,6 +58,9 @@ func enrol(t testing.TB, s *store.Store, id wire.DeviceID, p fleet.PointID, now 
 	if _, err := s.Enrol(t.Context(), hash, fleet.Device{ID: id, SPKI: []byte(id)}, now); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := s.AcceptDevice(t.Context(), id, "test", now); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // oweTest writes one slot of three plays of 27 s, the next day's morning.

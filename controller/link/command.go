@@ -67,7 +67,8 @@ func (o *orders) answered(d wire.DeviceID, r wire.Result) {
 	}
 }
 
-// Command orders a connected device to do c.Do and returns its result. ID,
+// Command orders a connected device to do c.Do and returns its result; one that
+// waits to be accepted is ordered nothing but its test tone. ID,
 // counter and nonce are filled in; an expiry is, where it is 0, and is at
 // most 5 minutes. The error is a *fleet.Error when the device is not there or
 // does not answer before expiry; whether it did it is then not known.
@@ -76,7 +77,7 @@ func (l *Link) Command(ctx context.Context, id wire.DeviceID, c wire.Command) (w
 	if err != nil {
 		return wire.Result{}, err
 	}
-	if d.State != fleet.DeviceActive || !d.Online || d.Nonce == "" {
+	if d.State != fleet.DeviceActive && !(d.Newcomer() && c.Do == wire.DoTestTone) || !d.Online || d.Nonce == "" {
 		return wire.Result{}, &fleet.Error{
 			Code:   fleet.Conflict,
 			Text:   "设备不在线，现在不能下达指令；等它上线后再试。",

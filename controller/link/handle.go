@@ -18,7 +18,7 @@ func (l *Link) handle(b *box, queue []message) {
 		l.o.Kick(b.id)
 		return
 	}
-	replaced := d.State != fleet.DeviceActive
+	replaced := d.State == fleet.DeviceRetired
 	if replaced != b.replaced {
 		// Its connection has the rights of before.
 		b.replaced = replaced
@@ -115,7 +115,8 @@ func (l *Link) tellTime(id wire.DeviceID, nonce string) error {
 }
 
 // farewell serves a device that was replaced and may still deliver what it
-// wrote: it hears the time and what is committed, and gets nothing to do.
+// wrote: it hears the time and what is committed, and gets nothing to do but a
+// plan without slots, so that no second loudspeaker sounds at the gate.
 func (l *Link) farewell(b *box, m message) error {
 	switch m.kind {
 	case wire.KindHello:
@@ -127,6 +128,7 @@ func (l *Link) farewell(b *box, m message) error {
 			return err
 		}
 		l.ackIf(b.id, h.State, true)
+		return l.silence(b, h.State, true)
 	case wire.KindState:
 		s, err := wire.Decode[wire.State](m.payload)
 		if err != nil {
@@ -134,9 +136,25 @@ func (l *Link) farewell(b *box, m message) error {
 		}
 		if s.Online {
 			l.ackIf(b.id, s, false)
+			return l.silence(b, s, false)
 		}
 	}
 	return nil
+}
+
+// silence offers a replaced device the plan without slots that was made for it.
+// One that has a newer plan than that waits until the planner went above it.
+func (l *Link) silence(b *box, s wire.State, hello bool) error {
+	d, err := l.o.Store.SavePlanHeld(l.ctx, b.id, s.PlanVersion, s.PlanSHA256)
+	if err != nil {
+		return err
+	}
+	d.Awaiting = fleet.AwaitNothing
+	if d.Ahead() || d.WantHash == "" {
+		l.o.OnReturn()
+		return nil
+	}
+	return l.repair(b, d, hello)
 }
 
 // state takes what a device says it has. The last will says only that the

@@ -105,7 +105,8 @@ func TestInventedJournalsDoNotFillTheDatabase(t *testing.T) {
 
 // TestReplacedDeviceDeliversAndGetsNothing: a device whose point got another
 // one hands over what it had not delivered, on a connection that hears acks
-// and the time; plans and commands do not reach it even when they are sent.
+// the time and a plan without slots, which is offered until it has it; commands
+// do not reach it even when they are sent, nor does the plan of before.
 func TestReplacedDeviceDeliversAndGetsNothing(t *testing.T) {
 	w := newTestWorld(t)
 	old := w.enrol(0)
@@ -137,17 +138,20 @@ func TestReplacedDeviceDeliversAndGetsNothing(t *testing.T) {
 		t.Errorf("records = %+v, %v", recs, err)
 	}
 	// What the broker would carry if the link sent it all the same.
-	for _, kind := range []wire.Kind{wire.KindPlan, wire.KindCommand} {
-		if err := w.link.publish(wire.Down(old.id, kind), []byte(`{}`)); err != nil {
-			t.Fatal(err)
-		}
+	if err := w.link.publish(wire.Down(old.id, wire.KindCommand), []byte(`{}`)); err != nil {
+		t.Fatal(err)
 	}
-	w.link.Offer(old.id)
 	old.state(wire.State{Log: testLog, LastSeq: 3, AckedSeq: 1})
 	old.ackUpto(3) // published after the others
 	old.nothing(wire.KindPlan)
 	old.nothing(wire.KindCommand)
-	if d := w.device(old); d.PlanVersion != 0 || d.State != fleet.DeviceRetired {
+	empty := w.plan(2, old)[0] // as the planner makes it
+	w.link.Offer(old.id)
+	old.nextRaw(wire.KindPlan)
+	old.state(wire.State{Log: testLog, LastSeq: 3, AckedSeq: 1, PlanVersion: 2, PlanSHA256: empty})
+	old.ackUpto(3)
+	old.nothing(wire.KindPlan)
+	if d := w.device(old); d.PlanVersion != 2 || !d.Ready() || d.State != fleet.DeviceRetired || d.LastSeq != 0 || d.Online {
 		t.Errorf("a replaced device is listened to: %+v", d)
 	}
 	fresh.connect()

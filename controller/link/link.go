@@ -44,6 +44,12 @@ type Registry interface {
 	SetOffline(ctx context.Context, id wire.DeviceID, session uint64, now time.Time) (bool, error)
 }
 
+// Retired keeps what is still asked of devices that were replaced.
+type Retired interface {
+	// SavePlanHeld keeps which plan the device says it has.
+	SavePlanHeld(ctx context.Context, id wire.DeviceID, version uint64, hash string) (fleet.Device, error)
+}
+
 // Journals keeps the records of devices.
 type Journals interface {
 	// AppendRecords commits records and returns how many are new. When it
@@ -75,9 +81,10 @@ type Documents interface {
 	LatestDoc(ctx context.Context, d wire.DeviceID, t wire.DocType) (fleet.Doc, error)
 }
 
-// Store is the four together; one value has them all.
+// Store is the five together; one value has them all.
 type Store interface {
 	Registry
+	Retired
 	Journals
 	Evidence
 	Documents
@@ -106,7 +113,7 @@ type Options struct {
 
 	OnEvent   func(fleet.Event)   // told of every visible change; must not block; may be nil
 	OnRecords func()              // told after new records were committed; must not block; may be nil
-	OnReturn  func()              // told when a device that was awaited after a restore has said what it has; must not block; may be nil
+	OnReturn  func()              // told when a device may need a plan that was not made: it was awaited after a restore and has said what it has, or was replaced; must not block; may be nil
 	OnBroken  func(fleet.Break)   // told of a journal whose chain does not hold; must not block; may be nil
 	Kick      func(wire.DeviceID) // closes the connection of a device that may not be heard; may be nil
 

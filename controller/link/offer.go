@@ -102,7 +102,15 @@ func (l *Link) keepOffering() {
 
 func (l *Link) offerWanted(id wire.DeviceID, man fleet.Doc) {
 	d, err := l.o.Store.Device(l.ctx, id)
-	if err != nil || d.State != fleet.DeviceActive || !d.Online || !wants(d) {
+	switch {
+	case err != nil || d.State == fleet.DeviceRevoked:
+		return
+	case d.State == fleet.DeviceRetired: // nobody keeps whether it is there
+		d.Awaiting = fleet.AwaitNothing
+	case !d.Online:
+		return
+	}
+	if !wants(d) {
 		return
 	}
 	if err := l.offer(l.inbox.box(id), d, man); err != nil && l.ctx.Err() == nil {
@@ -113,7 +121,7 @@ func (l *Link) offerWanted(id wire.DeviceID, man fleet.Doc) {
 // wants reports whether d lacks the plan that it should have. A device ahead
 // of us would refuse ours: a person confirms, and the planner goes above it.
 func wants(d fleet.Device) bool {
-	return d.Awaiting == fleet.AwaitNothing && d.WantVersion != 0 && d.PlanVersion <= d.WantVersion && (d.PlanVersion != d.WantVersion || d.PlanHash != d.WantHash)
+	return d.Awaiting == fleet.AwaitNothing && d.WantVersion != 0 && d.WantHash != "" && d.PlanVersion <= d.WantVersion && (d.PlanVersion != d.WantVersion || d.PlanHash != d.WantHash)
 }
 
 // repair offers the wanted plan to a device whose hello or state shows

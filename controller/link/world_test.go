@@ -194,6 +194,9 @@ func (w *world) enrol(i int) *gate {
 	if _, err := w.store.Enrol(w.t.Context(), hash, fleet.Device{ID: id, SPKI: spki}, now); err != nil {
 		w.t.Fatal(err)
 	}
+	if _, err := w.store.AcceptDevice(w.t.Context(), id, "test", now); err != nil {
+		w.t.Fatal(err)
+	}
 	c := w.trust.ControllerClientTLS()
 	c.GetClientCertificate = nil
 	c.Certificates = []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}

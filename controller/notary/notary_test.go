@@ -71,6 +71,9 @@ func newTestOffice(t testing.TB) *office {
 	if _, err := o.store.Enrol(t.Context(), "x", fleet.Device{ID: device, SPKI: []byte("spki")}, now); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := o.store.AcceptDevice(t.Context(), device, "test", now); err != nil {
+		t.Fatal(err)
+	}
 	o.notary, err = New(Options{Store: o.store, Sealer: o.trust, Zone: zone})
 	if err != nil {
 		t.Fatal(err)

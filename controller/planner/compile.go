@@ -16,6 +16,7 @@ type world struct {
 	points  []fleet.Point
 	views   map[fleet.PointID]schedules.Point
 	devices map[fleet.PointID]fleet.Device // the active one
+	silent  []fleet.Device                 // those that must not sound
 	clips   map[string]fleet.Clip          // those in the library, by name and by hash
 	known   map[string]fleet.Clip          // in whatever state, likewise
 	all     []fleet.Clip
@@ -49,8 +50,11 @@ func (p *Planner) load(ctx context.Context, now time.Time) (*world, error) {
 		office: p.office(), today: p.day(now),
 	}
 	for _, d := range devices {
-		if d.State == fleet.DeviceActive {
+		switch {
+		case d.State == fleet.DeviceActive:
 			w.devices[d.Point] = d
+		case d.Silenced():
+			w.silent = append(w.silent, d)
 		}
 	}
 	if w.all, err = p.o.Content.Clips(ctx); err != nil {

@@ -10,7 +10,8 @@
 // is never changed otherwise. A plan says for how long it holds without a word
 // of the controller, and what sounds then. A device that is awaited after a restore gets no
 // plan before it has said what it has, and if that is newer, before a person
-// has confirmed. All methods are safe for concurrent use; plans are made by
+// has confirmed. A device that waits to be accepted, was replaced or has a double
+// gets a plan without slots. All methods are safe for concurrent use; plans are made by
 // one goroutine at a time.
 package planner
 
@@ -104,6 +105,7 @@ type Planner struct {
 
 	mu       sync.Mutex                // held while planning
 	planned  map[fleet.PointID]written // what this process wrote last
+	silent   map[wire.DeviceID]string  // hash of the plan without slots that the device should have
 	manifest manifestState
 	reseal   bool // the manifest, though it says the same: devices may have a newer one
 
@@ -131,7 +133,7 @@ func New(o Options) (*Planner, error) {
 	if o.Calendar == nil {
 		o.Calendar = schedules.DefaultCalendar()
 	}
-	return &Planner{o: o, planned: map[fleet.PointID]written{}, poke: make(chan struct{}, 1)}, nil
+	return &Planner{o: o, planned: map[fleet.PointID]written{}, silent: map[wire.DeviceID]string{}, poke: make(chan struct{}, 1)}, nil
 }
 
 // Poke asks Run for a fresh plan soon, e.g. after a device enrolled or a clip

@@ -90,7 +90,7 @@ func (w *testOffice) restart(t testing.TB) *Planner {
 	return p
 }
 
-// enrol binds a fresh device to a point.
+// enrol binds a fresh device, heard and accepted, to a point.
 func (w *testOffice) enrol(t testing.TB, code string, now time.Time) (fleet.Point, wire.DeviceID) {
 	t.Helper()
 	pt, err := w.store.PointByCode(t.Context(), code)
@@ -110,7 +110,13 @@ func (w *testOffice) enrol(t testing.TB, code string, now time.Time) (fleet.Poin
 		t.Fatal(err)
 	}
 	id := trust.DeviceIDOf(spki)
-	if pt, err = w.store.Enrol(t.Context(), hash, fleet.Device{ID: id, SPKI: spki}, now); err != nil {
+	if _, err = w.store.Enrol(t.Context(), hash, fleet.Device{ID: id, SPKI: spki}, now); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.store.AcceptDevice(t.Context(), id, "test", now); err != nil {
+		t.Fatal(err)
+	}
+	if pt, err = w.store.Point(t.Context(), pt.ID); err != nil {
 		t.Fatal(err)
 	}
 	return pt, id

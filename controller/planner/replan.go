@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -78,7 +79,7 @@ func (p *Planner) replan(ctx context.Context, active []fleet.Programme, now time
 	}
 	plans, sum, err := p.compile(ctx, w, active, now)
 	if err != nil {
-		return Summary{}, err
+		return Summary{}, errors.Join(err, p.silence(ctx, w, now)) // which no fault of a programme may hold up
 	}
 	return p.carryOut(ctx, w, active, plans, sum, now)
 }
@@ -86,6 +87,9 @@ func (p *Planner) replan(ctx context.Context, active []fleet.Programme, now time
 // carryOut writes and offers what compile computed. p.mu is held.
 func (p *Planner) carryOut(ctx context.Context, w *world, active []fleet.Programme, plans []pointPlan, sum Summary, now time.Time) (Summary, error) {
 	if err := p.ensureManifest(ctx, w, now); err != nil {
+		return Summary{}, err
+	}
+	if err := p.silence(ctx, w, now); err != nil {
 		return Summary{}, err
 	}
 	changed := plans[:0]
@@ -195,7 +199,7 @@ func (p *Planner) compile(ctx context.Context, w *world, active []fleet.Programm
 					sum.Silenced++
 				}
 			}
-			if s.Silenced == nil && len(clips) > 0 && s.End.After(pp.device.Enrolled) {
+			if s.Silenced == nil && len(clips) > 0 && s.End.After(pp.device.Accepted) {
 				addSlot(play, index, s, clips)
 			}
 		}

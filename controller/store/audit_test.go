@@ -1,8 +1,10 @@
 package store
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -130,20 +132,23 @@ func TestLinesFromBeforeTheChainAreChained(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := open(t.Context(), path, Options{}, steps[:5])
+	if err := (&Store{path: path, logger: slog.New(slog.DiscardHandler), clock: time.Now}).migrate(t.Context(), steps[:5]); err != nil {
+		t.Fatal(err)
+	}
+	old, err := sql.Open("sqlite", dsn(path, ""))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range auditChunk + 5 {
-		if _, err := s.w.conn.ExecContext(t.Context(), `INSERT INTO audit (at_us, who, address, what, object, detail) VALUES (?, 'admin', '127.0.0.1', 'login', ?, ?)`,
+		if _, err := old.ExecContext(t.Context(), `INSERT INTO audit (at_us, who, address, what, object, detail) VALUES (?, 'admin', '127.0.0.1', 'login', ?, ?)`,
 			t0.UnixMicro()+int64(i), "bad \xff text", fmt.Sprint(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.Close(); err != nil {
+	if err := old.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s = openTestStore(t, path)
+	s := openTestStore(t, path)
 	addTestAudits(t, s, 1, t0.Add(time.Hour), 0)
 	if r := checkAudit(t, s); len(r.Faults) > 0 || r.First != 1 || r.Last != auditChunk+6 {
 		t.Errorf("check = %+v", r)

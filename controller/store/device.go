@@ -52,10 +52,11 @@ func noDevice(id wire.DeviceID) error {
 func (s *Store) loadDevices(ctx context.Context) error {
 	all, err := list(ctx, s, "devices", func(r scanner) (*device, error) {
 		d := &device{}
-		var enrolled, retired, seen, at int64
+		var enrolled, retired, seen, at, toned, unheard, accepted int64
 		var session, want uint64
 		var said []byte
-		err := r.Scan(&d.row, &d.ID, &d.Point, &d.State, &d.SPKI, &enrolled, &retired, &d.Hardware, &want, &d.WantHash, &seen, &at, &session, &d.Nonce, &d.Agent, &said, &d.Awaiting, &d.unplanned)
+		err := r.Scan(&d.row, &d.ID, &d.Point, &d.State, &d.SPKI, &enrolled, &retired, &d.Hardware, &want, &d.WantHash, &seen, &at, &session, &d.Nonce, &d.Agent, &said, &d.Awaiting, &d.unplanned,
+			&d.Cloned, &toned, &unheard, &accepted, &d.AcceptedBy)
 		if err != nil {
 			return nil, err
 		}
@@ -66,10 +67,12 @@ func (s *Store) loadDevices(ctx context.Context) error {
 		st.Playing = ""
 		d.setSaid(st)
 		d.Enrolled, d.Retired, d.LastSeen, d.StateAt = wire.FromUS(enrolled), wire.FromUS(retired), wire.FromUS(seen), wire.FromUS(at)
+		d.Toned, d.Unheard, d.Accepted = wire.FromUS(toned), wire.FromUS(unheard), wire.FromUS(accepted)
 		d.Session, d.WantVersion = session, want
 		return d, nil
 	}, `SELECT id, name, point_id, state, spki, enrolled_us, retired_us, hardware, want_version, want_hash, last_seen_us, state_at_us, session, nonce, agent, said, awaiting,
-  EXISTS (SELECT 1 FROM restored_devices x WHERE x.device_id = devices.id AND x.next_version = 0) FROM devices`)
+  EXISTS (SELECT 1 FROM restored_devices x WHERE x.device_id = devices.id AND x.next_version = 0),
+  cloned, toned_us, unheard_us, accepted_us, accepted_by FROM devices`)
 	if err != nil {
 		return err
 	}
@@ -219,9 +222,10 @@ func (s *Store) RevokeDevice(ctx context.Context, id wire.DeviceID, now time.Tim
 	return err
 }
 
-// leaveTx takes a device off its point.
+// leaveTx takes a device off its point. The plan that it should have is not
+// offered any more; the planner makes one without slots.
 func (s *Store) leaveTx(t *tx, d *device, state fleet.DeviceState, now time.Time) error {
-	if _, err := t.exec(`UPDATE devices SET state = ?, retired_us = ? WHERE id = ?`, state, wire.US(now), d.row); err != nil {
+	if _, err := t.exec(`UPDATE devices SET state = ?, retired_us = ?, want_hash = '' WHERE id = ?`, state, wire.US(now), d.row); err != nil {
 		return err
 	}
 	if _, err := t.exec(`UPDATE bindings SET to_us = ? WHERE device_id = ? AND to_us = 0`, wire.US(now), d.row); err != nil {
@@ -229,7 +233,7 @@ func (s *Store) leaveTx(t *tx, d *device, state fleet.DeviceState, now time.Time
 	}
 	t.after(func() {
 		s.edit(d.ID, func(d *device) {
-			d.State, d.Retired, d.Online = state, now.UTC(), false
+			d.State, d.Retired, d.Online, d.WantHash = state, now.UTC(), false, ""
 			d.bindings = endBinding(d.bindings, now)
 		})
 		s.mu.Lock()

@@ -77,7 +77,7 @@ func TestEnrol(t *testing.T) {
 					}
 				}
 				p, err := s.Enrol(t.Context(), "h1", fleet.Device{ID: "d1", SPKI: []byte("key"), Hardware: "Pi"}, t0)
-				if err != nil || p.Code != "SF-01" || !p.ActiveFrom.Equal(t0) {
+				if err != nil || p.Code != "SF-01" || !p.ActiveFrom.IsZero() {
 					t.Fatalf("Enrol = %+v, %v", p, err)
 				}
 				if err := tt.steps(s, a, b); !errors.Is(err, tt.want) {
@@ -170,7 +170,7 @@ func TestStatesAreSeenAtOnceAndKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := fleet.Device{
-		ID: "d1", Point: p.ID, State: fleet.DeviceActive, SPKI: []byte("d1"), Enrolled: t0, Hardware: "test",
+		ID: "d1", Point: p.ID, State: fleet.DeviceActive, SPKI: []byte("d1"), Enrolled: t0, Hardware: "test", Accepted: t0, AcceptedBy: "test",
 		Online: true, LastSeen: t0.Add(time.Minute), StateAt: t0.Add(time.Minute), Session: 3, Nonce: "n3", Agent: "0.1", PlanVersion: 7, PlanHash: "aa",
 		ClipsReady: []string{"c1"}, ClipsMiss: []string{"c2"}, Log: testLog, AckedSeq: 8, LastSeq: 9, TimeLevel: wire.T2, Time: wire.TimeState{Level: wire.T2},
 		Output: wire.Output{Sink: "file", Demo: true}, Playing: "p#1", Horizon: t0, Conditions: []wire.Condition{{Code: "clock", Severity: "warn"}},

@@ -33,6 +33,11 @@ var (
 		Text:   "这台设备已被吊销，不能再次接入。请清除设备上的密钥后重新接入。",
 		TextEN: "This device is revoked and cannot join again. Erase its key and enrol it anew.",
 	}
+	ErrCloned = &fleet.Error{
+		Code:   fleet.Forbidden,
+		Text:   "这台设备的身份在两台机器上出现过，不能再用。请清除设备上的密钥后重新接入。",
+		TextEN: "The identity of this device was seen on two machines and is of no more use. Erase its key and enrol it anew.",
+	}
 )
 
 // AddJoinCode keeps a join code by its hash. A hash that exists is a
@@ -77,11 +82,12 @@ func scanJoinCode(r scanner) (c fleet.JoinCode, err error) {
 	return c, err
 }
 
-// Enrol binds d (ID, SPKI and Hardware count) to the point of the join code
-// with that hash, uses the code up and retires the device that was there, all
-// or nothing. The point owes from now on if it was not installed before. The
-// same device with the same code again succeeds and changes nothing. Refusals
-// are ErrCodeUnknown, ErrCodeExpired, ErrCodeUsed and ErrRevoked.
+// Enrol puts d (ID, SPKI and Hardware count) into quarantine at the point of
+// the join code with that hash and uses the code up, all or nothing. Who is at
+// the point stays there until a person accepts d; another device that waited
+// there is retired. The same device with the same code again succeeds and
+// changes nothing. Refusals are ErrCodeUnknown, ErrCodeExpired, ErrCodeUsed,
+// ErrRevoked and ErrCloned.
 func (s *Store) Enrol(ctx context.Context, codeHash string, d fleet.Device, now time.Time) (fleet.Point, error) {
 	p, err := changeAlone(ctx, s, func(t *tx) (fleet.Point, error) { return s.enrolTx(t, codeHash, d, now) })
 	if err != nil {
@@ -106,7 +112,9 @@ func (s *Store) enrolTx(t *tx, codeHash string, d fleet.Device, now time.Time) (
 	switch {
 	case exists && known.State == fleet.DeviceRevoked:
 		return p, ErrRevoked
-	case c.UsedBy == d.ID && exists && known.State == fleet.DeviceActive && known.Point == c.Point:
+	case exists && known.Cloned:
+		return p, ErrCloned
+	case c.UsedBy == d.ID && exists && known.State != fleet.DeviceRetired && known.Point == c.Point:
 		return p, nil
 	case c.UsedBy != "":
 		return p, ErrCodeUsed
@@ -116,45 +124,33 @@ func (s *Store) enrolTx(t *tx, codeHash string, d fleet.Device, now time.Time) (
 	if _, err := t.exec(`UPDATE join_codes SET used_by = ?, used_us = ? WHERE hash = ?`, d.ID, wire.US(now), codeHash); err != nil {
 		return p, err
 	}
-	if p.ActiveFrom.IsZero() {
-		p.ActiveFrom = wire.FromUS(wire.US(now))
-		if _, err := t.exec(`UPDATE points SET active_from_us = ? WHERE id = ?`, wire.US(now), p.ID); err != nil {
-			return p, err
-		}
-	}
 	return p, s.bindTx(t, d, known, p.ID, now)
 }
 
-// bindTx puts d on the point; known is its row if it has one.
+// bindTx puts d into quarantine at the point; known is its row if it has one.
 func (s *Store) bindTx(t *tx, d fleet.Device, known *device, p fleet.PointID, now time.Time) error {
-	var sitting wire.DeviceID
-	err := t.row(`SELECT name FROM devices WHERE point_id = ? AND state = 'active'`, p).Scan(&sitting)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return err
-	}
-	if sitting == d.ID {
-		return nil // a second code for the point it is on
-	}
-	if sitting != "" {
-		old, err := s.device(sitting)
-		if err != nil {
-			return err
+	if known != nil && known.State != fleet.DeviceRetired {
+		if known.Point == p {
+			return nil // a second code for the point it is on
 		}
-		if err := s.leaveTx(t, old, fleet.DeviceRetired, now); err != nil {
-			return err
-		}
-	}
-	now = wire.FromUS(wire.US(now))
-	if known != nil && known.State == fleet.DeviceActive {
 		if err := s.leaveTx(t, known, fleet.DeviceRetired, now); err != nil {
 			return err
 		}
 	}
+	for _, o := range s.quarantined(p) {
+		if o.ID == d.ID || o.Cloned {
+			continue
+		}
+		if err := s.leaveTx(t, o, fleet.DeviceRetired, now); err != nil {
+			return err
+		}
+	}
+	now = wire.FromUS(wire.US(now))
 	var row int64
-	err = t.row(`
-INSERT INTO devices (name, point_id, state, spki, enrolled_us, hardware) VALUES (?, ?, 'active', ?, ?, ?)
-ON CONFLICT (name) DO UPDATE SET point_id = excluded.point_id, state = 'active', enrolled_us = excluded.enrolled_us,
-  retired_us = 0, hardware = excluded.hardware, want_version = 0, want_hash = ''
+	err := t.row(`
+INSERT INTO devices (name, point_id, state, spki, enrolled_us, hardware) VALUES (?, ?, 'quarantine', ?, ?, ?)
+ON CONFLICT (name) DO UPDATE SET point_id = excluded.point_id, state = 'quarantine', enrolled_us = excluded.enrolled_us,
+  retired_us = 0, hardware = excluded.hardware, want_version = 0, want_hash = '', toned_us = 0, unheard_us = 0, accepted_us = 0, accepted_by = ''
 RETURNING id`, d.ID, p, d.SPKI, wire.US(now), d.Hardware).Scan(&row)
 	if err != nil {
 		return err
@@ -170,11 +166,11 @@ RETURNING id`, d.ID, p, d.SPKI, wire.US(now), d.Hardware).Scan(&row)
 			next = *cur
 		}
 		next.ID, next.SPKI, next.Hardware = d.ID, d.SPKI, d.Hardware
-		next.Point, next.State, next.Enrolled, next.Retired = p, fleet.DeviceActive, now, time.Time{}
+		next.Point, next.State, next.Enrolled, next.Retired = p, fleet.DeviceQuarantine, now, time.Time{}
+		next.Toned, next.Unheard, next.Accepted, next.AcceptedBy = time.Time{}, time.Time{}, time.Time{}, ""
 		next.WantVersion, next.WantHash = 0, ""
 		next.bindings = append(endBinding(next.bindings, now), binding{from: now, point: p})
 		s.devices[d.ID] = &next
-		s.active[p] = d.ID
 		s.addBound(p, d.ID)
 	})
 	return nil

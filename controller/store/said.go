@@ -100,7 +100,7 @@ func (s *Store) said(id wire.DeviceID, fn func(*device)) (fleet.Device, error) {
 // mayTalk refuses devices that are not believed any more.
 func mayTalk(d *device) error {
 	switch d.State {
-	case fleet.DeviceActive:
+	case fleet.DeviceActive, fleet.DeviceQuarantine:
 		return nil
 	case fleet.DeviceRetired:
 		return &fleet.Error{

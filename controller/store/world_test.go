@@ -74,7 +74,7 @@ func importTest(t testing.TB, s *Store, n int) []fleet.Point {
 	return points
 }
 
-// enrolTest binds a new device to p.
+// enrolTest binds a new device to p and accepts it.
 func enrolTest(t testing.TB, s *Store, p fleet.PointID, id wire.DeviceID, now time.Time) {
 	t.Helper()
 	hash := fmt.Sprintf("code-%s-%d", id, p)
@@ -82,6 +82,9 @@ func enrolTest(t testing.TB, s *Store, p fleet.PointID, id wire.DeviceID, now ti
 		t.Fatal(err)
 	}
 	if _, err := s.Enrol(t.Context(), hash, fleet.Device{ID: id, SPKI: []byte(id), Hardware: "test"}, now); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.AcceptDevice(t.Context(), id, "test", now); err != nil {
 		t.Fatal(err)
 	}
 }

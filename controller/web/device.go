@@ -35,6 +35,19 @@ func (l *lang) deviceState(d fleet.Device, has bool, now time.Time) (deviceState
 	return deviceState{"ok", "i-online", l.T("device.online")}, 3
 }
 
+// stateOf is deviceState of a point: one without an active device shows the
+// one that waits.
+func (p *places) stateOf(l *lang, id fleet.PointID, now time.Time) (deviceState, int) {
+	d, has := p.device[id]
+	switch w, waits := p.waiting[id]; {
+	case !has && waits && w.Cloned:
+		return deviceState{"bad", "i-shield", l.T("device.cloned")}, 0
+	case !has && waits:
+		return deviceState{"warn", "i-speaker", l.T("device.quarantine")}, 1
+	}
+	return l.deviceState(d, has, now)
+}
+
 // planState compares the plan a device has with the one it should have.
 type planState struct {
 	Want, Have  uint64

@@ -46,6 +46,19 @@ type Devices interface {
 	DeviceOfPoint(ctx context.Context, id fleet.PointID) (fleet.Device, error)
 }
 
+// Admission is what a person at the gate and the office decide about devices.
+// Refusals are *fleet.Errors.
+type Admission interface {
+	// TestTone has a device that waits to be accepted sound for five seconds and
+	// returns when it has.
+	TestTone(ctx context.Context, id wire.DeviceID) error
+	// Accept lets a device play that by has heard; its latest tone must have
+	// sounded whole.
+	Accept(ctx context.Context, id wire.DeviceID, by string) error
+	// NotHeard notes that nothing was heard; another tone is needed.
+	NotHeard(ctx context.Context, id wire.DeviceID) error
+}
+
 // Ledger is what was owed and how it was settled.
 type Ledger interface {
 	Obligations(ctx context.Context, f fleet.ObligationFilter) ([]fleet.Obligation, error)
@@ -212,6 +225,7 @@ type Options struct {
 	Scopes     Scopes
 	Points     PointSettings
 	Devices    Devices
+	Admission  Admission
 	Ledger     Ledger
 	Clips      Clips
 	Approvals  Approvals
@@ -261,8 +275,8 @@ type Options struct {
 
 func (o *Options) validate() error {
 	switch {
-	case o.Registry == nil, o.Scopes == nil, o.Points == nil, o.Devices == nil, o.Ledger == nil:
-		return errors.New("web options: Registry, Scopes, Points, Devices and Ledger are required")
+	case o.Registry == nil, o.Scopes == nil, o.Points == nil, o.Devices == nil, o.Admission == nil, o.Ledger == nil:
+		return errors.New("web options: Registry, Scopes, Points, Devices, Admission and Ledger are required")
 	case o.Clips == nil, o.Approvals == nil, o.Media == nil, o.Programmes == nil, o.Planner == nil:
 		return errors.New("web options: Clips, Approvals, Media, Programmes and Planner are required")
 	case o.JoinCodes == nil, o.Trust == nil, o.Audit == nil, o.AuditBook == nil:

@@ -18,6 +18,7 @@ type places struct {
 	points    []fleet.Point
 	point     map[fleet.PointID]fleet.Point
 	device    map[fleet.PointID]fleet.Device // the active one
+	waiting   map[fleet.PointID]fleet.Device // in quarantine: the one that enrolled last
 	unitOrder []fleet.UnitID                 // units that have points, in order
 }
 
@@ -25,6 +26,7 @@ func (s *Server) places(ctx context.Context, filter fleet.PointFilter) (*places,
 	p := &places{
 		unit: map[fleet.UnitID]fleet.Unit{}, compound: map[fleet.CompoundID]fleet.Compound{},
 		liaison: map[fleet.UnitID]fleet.Liaison{}, point: map[fleet.PointID]fleet.Point{}, device: map[fleet.PointID]fleet.Device{},
+		waiting: map[fleet.PointID]fleet.Device{},
 	}
 	var err error
 	if p.units, err = s.o.Registry.Units(ctx); err != nil {
@@ -67,8 +69,11 @@ func (s *Server) places(ctx context.Context, filter fleet.PointFilter) (*places,
 		return nil, fmt.Errorf("reading devices: %w", err)
 	}
 	for _, d := range devices {
-		if d.State == fleet.DeviceActive {
+		switch {
+		case d.State == fleet.DeviceActive:
 			p.device[d.Point] = d
+		case d.State == fleet.DeviceQuarantine && d.Enrolled.After(p.waiting[d.Point].Enrolled):
+			p.waiting[d.Point] = d
 		}
 	}
 	return p, nil

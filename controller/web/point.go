@@ -35,6 +35,7 @@ type pointView struct {
 	Records    []recordRow
 	Needs      []need
 	Device     *deviceView // nil without a device
+	Newcomer   *newcomerView
 	Evidence   *evidenceView
 	Codes      []codeRow
 	MayEnrol   bool
@@ -144,6 +145,9 @@ func (s *Server) point(ctx context.Context, v *visit, r *http.Request) (frame, e
 		view.Today = append(view.Today, v.L.slotRow(o, p.device[id], v.Now))
 	}
 	view.TodaySum = v.L.figures(sum)
+	if view.Newcomer = v.L.newcomerOf(p, id, v.Now); view.Newcomer != nil {
+		view.Newcomer.MayAdmit = fleet.May(v.User.Role, fleet.ActInstall)
+	}
 	view.Timeline = v.L.timelineOf(now, records, v.Now)
 	latest, err := s.o.Ledger.PlaysOfPoint(ctx, id, 12)
 	if err != nil {
@@ -226,7 +230,7 @@ func (l *lang) pointOf(p *places, pt fleet.Point, now time.Time) *pointView {
 	if !pt.ActiveFrom.IsZero() {
 		view.Since = l.in(pt.ActiveFrom).Format("2006-01-02")
 	}
-	view.State, _ = l.deviceState(d, has, now)
+	view.State, _ = p.stateOf(l, pt.ID, now)
 	if has {
 		view.Device = l.deviceView(d, pt.NeedSync, now)
 	}

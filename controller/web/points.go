@@ -205,7 +205,7 @@ func (v *pointsView) choices(l *lang, p *places, everything []fleet.Point, q poi
 func (l *lang) pointRow(p *places, pt fleet.Point, today []fleet.Obligation, cols []column, now time.Time) pointRow {
 	d, has := p.device[pt.ID]
 	row := pointRow{Code: pt.Code, Name: pt.Name, Href: pointPath(pt.ID), Unit: p.unit[pt.Unit].Name, Kind: l.T("kind." + string(pt.Kind))}
-	row.State, row.rank = l.deviceState(d, has, now)
+	row.State, row.rank = p.stateOf(l, pt.ID, now)
 	row.Cells = l.tileOf(p, pt, today, cols, now).Cells
 	if !has {
 		return row

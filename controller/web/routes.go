@@ -76,6 +76,7 @@ func (s *Server) routes() http.Handler {
 	s.page(mux, fleet.ActEnrol, "/enrol", "enrol", s.enrolList)
 	s.may(mux, fleet.ActEnrol, "POST /enrol", s.issueCode)
 	s.page(mux, fleet.ActEnrol, "/enrol/{code}", "enrolcode", s.enrolCode)
+	s.admissionRoutes(mux)
 
 	s.auditRoutes(mux)
 	s.personalRoutes(mux)

@@ -109,7 +109,7 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 		t.Fatal(err)
 	}
 	o := Options{
-		Registry: w.store, Scopes: w.store, Points: w.store, Devices: w.store, Ledger: w.store, JoinCodes: w.store, Audit: w.store, Publications: w.store, Losses: w.store, Recovery: w.store, Incidents: w.store, Tokens: w.store, Clips: w.store, Programmes: w.store,
+		Registry: w.store, Scopes: w.store, Points: w.store, Devices: w.store, Admission: testAdmission{w}, Ledger: w.store, JoinCodes: w.store, Audit: w.store, Publications: w.store, Losses: w.store, Recovery: w.store, Incidents: w.store, Tokens: w.store, Clips: w.store, Programmes: w.store,
 		Mutes:     w.mutes,
 		Approvals: w.store,
 		Media:     w.media, Planner: testPlanner{w.planner}, Trust: testTrust{}, Evidence: testEvidence{w}, Logins: logins, Events: w.hub,
@@ -137,6 +137,22 @@ func (a testAudit) ExportAudit(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	return signer.Export(ctx, out, "示例街道", a.w.trust.RootEnvelope(), a.w.now())
+}
+
+// testAdmission is the real store; every device sounds its tone.
+type testAdmission struct{ w *world }
+
+func (a testAdmission) TestTone(ctx context.Context, id wire.DeviceID) error {
+	return a.w.store.NoteTone(ctx, id, a.w.now())
+}
+
+func (a testAdmission) Accept(ctx context.Context, id wire.DeviceID, by string) error {
+	_, err := a.w.store.AcceptDevice(ctx, id, by, a.w.now())
+	return err
+}
+
+func (a testAdmission) NotHeard(ctx context.Context, id wire.DeviceID) error {
+	return a.w.store.NoteUnheard(ctx, id, a.w.now())
 }
 
 // testEvidence is the real store with the real exporter.
@@ -304,6 +320,9 @@ func (w *world) enrol(t testing.TB, p fleet.Point, id wire.DeviceID, at time.Tim
 		t.Fatal(err)
 	}
 	if _, err := w.store.Enrol(t.Context(), hash, fleet.Device{ID: id, SPKI: []byte(id), Hardware: "Raspberry Pi 4"}, at); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.store.AcceptDevice(t.Context(), id, "test", at); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -131,6 +131,15 @@ func (b *box) startAgent(host string, args ...string) {
 	})
 }
 
+// admit has the office accept the box, which plays its test tone into a file:
+// its sound card has heard nothing afterwards.
+func (b *box) admit(o *office, point, host string) {
+	b.t.Helper()
+	b.startAgent(host, "--sink", "file", "--device", "/disk/tone")
+	o.accept(point)
+	b.stopAgent()
+}
+
 func (b *box) stopAgent() {
 	b.t.Helper()
 	b.do(errand.Request{Name: "agent", Stop: int(syscall.SIGTERM)})

@@ -33,8 +33,8 @@ type gate struct {
 	forgets bool
 }
 
-// newGate enrols a device for a point, through the cables of the office, and
-// starts it.
+// newGate enrols a device for a point, through the cables of the office,
+// starts it and has it accepted.
 func newGate(t *testing.T, o *office, point string) *gate {
 	t.Helper()
 	return newGateOf(t, o, point, filepath.Join(bin, "gatecast-agent"))
@@ -54,7 +54,18 @@ func newGateIn(t *testing.T, o *office, point, dir string, program ...string) *g
 	runProgram(t, append(slices.Concat(program, []string{"join", "--data", g.dir}), strings.Fields(o.joinLine(point))...)...)
 	g.reroute(o.mqtt.addr)
 	g.start()
+	g.accept(o, point)
 	return g
+}
+
+// accept has the office hear the gate's test tone and let it play. The tone is
+// no recording of a play.
+func (g *gate) accept(o *office, point string) {
+	g.t.Helper()
+	o.accept(point)
+	if err := os.RemoveAll(g.wav); err != nil {
+		g.t.Fatal(err)
+	}
 }
 
 // device returns who the gate is.

@@ -126,11 +126,13 @@ sound: {zone: Asia/Shanghai}
 		h.o.logIn(once)
 		h.o.addClip("ding", wavOf(testClip(3*time.Second)))
 		h.b.join(h.o.joinLine("SL-01-01"), slirpHost)
+		h.b.admit(h.o, "SL-01-01", slirpHost)
+		mark := len(h.b.log.String())
 		h.b.startAgent(slirpHost)
-		h.b.said(0, "link is up", time.Minute)
+		h.b.said(mark, "link is up", time.Minute)
 		h.o.activate(h.programme())
 	})
-	h.b.said(0, "plan accepted\" component=link version=2", time.Minute)
+	h.b.said(0, "plan accepted\" component=link version=3", time.Minute)
 	h.pass(time.Minute)
 }
 

@@ -174,7 +174,8 @@ func (s *storm) bearOffice() {
 }
 
 // bearGates enrols devices while the command that does it and the controller
-// that answers it are killed. Each point has one device in the end.
+// that answers it are killed. Each point has one device in the end, which is
+// accepted.
 func (s *storm) bearGates(n int) {
 	t := s.t
 	for i := range n {
@@ -223,6 +224,15 @@ func (s *storm) bearGates(n int) {
 		g.reroute(s.o.mqtt.addr)
 	}
 	s.o.start()
+	var hearing sync.WaitGroup
+	for i, g := range s.gates {
+		g.start()
+		hearing.Go(func() { g.accept(s.o, fmt.Sprintf("G%d", i+1)) })
+	}
+	hearing.Wait()
+	for _, g := range s.gates {
+		g.process.stop(t, 5*time.Second)
+	}
 }
 
 // rage kills everybody until want kills are reached and the slots from first

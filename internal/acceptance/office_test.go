@@ -328,6 +328,37 @@ func (o *office) joinLine(pointCode string) string {
 	return strings.Join(fields, " ")
 }
 
+// accept sounds the test tone of the device that waits at a point and says that
+// it was heard; then it waits until the device has its first plan to play.
+func (o *office) accept(pointCode string) {
+	o.t.Helper()
+	m := regexp.MustCompile(`<option value="(\d+)">` + regexp.QuoteMeta(cmp.Or(pointNames[pointCode], pointCode))).FindStringSubmatch(o.get("/enrol"))
+	if m == nil {
+		o.t.Fatalf("there is no point %s", pointCode)
+	}
+	path := "/points/" + m[1]
+	device := ""
+	eventually(o.t, time.Minute, func() string {
+		page := o.get(path)
+		tone := regexp.MustCompile(`(?s)/tone"><input type="hidden" name="device" value="([^"]+)">.*?<button[^>]*?( disabled)?>`).FindStringSubmatch(page)
+		if tone == nil || tone[2] != "" {
+			return "no device waits for its test tone: " + text(page)
+		}
+		device = tone[1]
+		return ""
+	})
+	if page := o.post(path+"/tone", url.Values{"device": {device}}); !strings.Contains(page, path+"/heard") {
+		o.t.Fatalf("nobody asks who heard the test tone\n%s", text(page))
+	}
+	o.post(path+"/heard", url.Values{"device": {device}, "heard": {"yes"}})
+	eventually(o.t, time.Minute, func() string {
+		if page := text(o.get(path)); !strings.Contains(page, "计划 第 2 版 第 2 版") {
+			return "the accepted device has no plan: " + page
+		}
+		return ""
+	})
+}
+
 // pointNames are the names of points that are not called by their code.
 var pointNames = map[string]string{"SL-01-01": "松风苑南门", "SL-01-02": "松风苑北门"}
 

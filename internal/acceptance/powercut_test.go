@@ -165,8 +165,10 @@ func TestPowerCutInASlot(t *testing.T) {
 	c.o.addClip("ding", wavOf(c.clip))
 	c.b.boot(guest.Setting{RTC: noClock})
 	c.b.join(c.o.joinLine("SL-01-01"), slirpHost)
+	c.b.admit(c.o, "SL-01-01", slirpHost)
+	mark := len(c.b.log.String())
 	c.b.startAgent(slirpHost)
-	c.b.said(0, "from=0 to=1", time.Minute)
+	c.b.said(mark, "link is up", time.Minute)
 	c.first = soon(10 * time.Second)
 	c.o.activate(c.programme())
 

@@ -182,9 +182,10 @@ func TestSurvivesPowerCutsOfAMachine(t *testing.T) {
 	r.o.addClip("ding", wavOf(testClip(6*time.Second)))
 	r.b.boot(guest.Setting{RTC: noClock})
 	r.b.join(r.o.joinLine("SL-01-01"), slirpHost)
+	r.b.admit(r.o, "SL-01-01", slirpHost)
 	r.b.startAgent(slirpHost, "--sink", "file", "--device", "/disk/wav")
 	r.o.activate(everyTenSeconds(r.o))
-	r.b.said(0, "plan accepted\" component=link version=2", time.Minute)
+	r.b.said(0, "plan accepted\" component=link version=3", time.Minute)
 	for mark, n := 0, 1; n < cuts; n++ {
 		r.cutSoon(mark)
 		r.inspect()

@@ -149,6 +149,9 @@ func (w *days) enrol(pt fleet.Point, seed uint64) *dayGate {
 	if _, err := w.store.Enrol(w.t.Context(), hash, fleet.Device{ID: g.id, SPKI: spki}, w.now); err != nil {
 		w.t.Fatal(err)
 	}
+	if _, err := w.store.AcceptDevice(w.t.Context(), g.id, "test", w.now); err != nil {
+		w.t.Fatal(err)
+	}
 	g.power()
 	return g
 }

@@ -32,7 +32,7 @@ type simDevice struct {
 	running sync.WaitGroup
 }
 
-// newSimDevice enrols a device for a point and connects it to broker.
+// newSimDevice enrols a device for a point, connects it to broker and accepts it.
 func newSimDevice(t *testing.T, o *office, point, broker string) *simDevice {
 	t.Helper()
 	dir := t.TempDir()
@@ -73,6 +73,7 @@ func newSimDevice(t *testing.T, o *office, point, broker string) *simDevice {
 	d.stop = stop
 	d.running.Go(func() { d.link.Run(ctx) })
 	t.Cleanup(d.close)
+	o.accept(point)
 	return d
 }
 
@@ -120,10 +121,15 @@ func (d *simDevice) records(t *testing.T) (all []wire.Record) {
 	return all
 }
 
-// deaf refuses every command.
+// deaf refuses every command but the test tone, which it says it sounded.
 type deaf struct{}
 
-func (deaf) Do(context.Context, wire.Command) error { return errors.New("not here") }
+func (deaf) Do(_ context.Context, c wire.Command) error {
+	if c.Do == wire.DoTestTone {
+		return nil
+	}
+	return errors.New("not here")
+}
 
 // shelf is a library as a link sees it.
 type shelf struct {

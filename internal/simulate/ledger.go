@@ -169,6 +169,15 @@ func (t *truth) replaced(d *device) {
 	t.harms[d.point] = append(t.harms[d.point], harm{time.Now().Add(-24 * time.Hour), time.Now().Add(time.Hour), "its device left"})
 }
 
+// accepted notes that d has taken over its point: a backup from before does not
+// know it.
+func (t *truth) accepted(d *device) {
+	t.activated()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.moved = time.Now()
+}
+
 // judge holds the whole run against the invariants, after the settling time.
 func (w *World) judge() {
 	c := w.office.present()

@@ -172,7 +172,7 @@ func (o *office) admits(id wire.DeviceID) bool {
 		return false
 	}
 	d, err := c.store.Device(context.Background(), id)
-	return err == nil && d.State == fleet.DeviceActive
+	return err == nil && (d.State == fleet.DeviceActive || d.State == fleet.DeviceQuarantine)
 }
 
 func (o *office) kick(id wire.DeviceID) {

@@ -163,6 +163,47 @@ func (w *World) rebind(i int, late time.Duration) {
 	next.boot()
 }
 
+// acceptEvery is how often whoever installs a device looks whether it waits to
+// be heard.
+const acceptEvery = time.Minute
+
+// lookAgain has whoever installs d come back in a while, also when the faults
+// are over.
+func (w *World) lookAgain(d *device) {
+	w.agenda.add(time.Now().Add(acceptEvery), func() { w.accept(d) })
+}
+
+// accept lets a new device play once it is connected, as a person does who
+// hears its test tone.
+func (w *World) accept(d *device) {
+	d.mu.Lock()
+	gone := d.off
+	d.mu.Unlock()
+	if gone {
+		return
+	}
+	c := w.office.present()
+	if c == nil {
+		w.lookAgain(d)
+		return
+	}
+	known, err := c.store.Device(context.Background(), d.id)
+	switch {
+	case err == nil && known.State != fleet.DeviceQuarantine:
+		return
+	case err != nil || !known.Online:
+		w.lookAgain(d)
+		return
+	}
+	if _, err := c.store.AcceptDevice(context.Background(), d.id, "sim", time.Now()); err != nil {
+		w.broken("the simulator", "accepting a device: %v", err)
+		return
+	}
+	w.trace.event(d.name, "accepted")
+	w.truth.accepted(d)
+	c.planner.Poke()
+}
+
 // revoke ends the trust in the device at gate i. A new one comes the day
 // after, at the latest when the faults are over.
 func (w *World) revoke(i int) {

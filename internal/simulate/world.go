@@ -183,7 +183,11 @@ func (w *World) install(ctx context.Context, p fleet.PointID) (*device, error) {
 	if err != nil {
 		return nil, err
 	}
-	return w.newDevice(p, line)
+	d, err := w.newDevice(p, line)
+	if err == nil {
+		w.lookAgain(d)
+	}
+	return d, err
 }
 
 // live lets the world go on until end, or until a promise breaks.

@@ -188,8 +188,26 @@ type Command struct {
 	ID      string `json:"id"`
 	Counter uint64 `json:"counter"`
 	Nonce   string `json:"nonce"`
-	Do      string `json:"do"` // "stop", "test_tone"
+	Do      string `json:"do"` // DoStop, DoTestTone
 }
+
+// What a Command may order.
+const (
+	DoStop     = "stop"      // end the play that is on
+	DoTestTone = "test_tone" // five seconds, quiet; OK once it sounded to its end
+)
+
+// Why a device did not sound a test tone: Result.Text in a word. Any other text
+// is for operators.
+const (
+	ToneBusy       = "busy"        // a broadcast is on, or about to be
+	ToneNoTime     = "no_time"     // the time is not trusted yet
+	ToneNoCeilings = "no_ceilings" // no signed volume has come yet
+	ToneHours      = "hours"       // nothing may sound at this hour
+	ToneMuted      = "muted"       // the output is muted
+	ToneOffice     = "silenced"    // the office has silenced the device
+	ToneOften      = "too_often"   // too many within an hour
+)
 
 // Result reports a command's outcome.
 type Result struct {

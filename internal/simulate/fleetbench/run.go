@@ -60,7 +60,10 @@ func (w *world) enrolOne(ctx context.Context, point fleet.PointID) (*device, err
 		if err := w.c.Store.AddJoinCode(ctx, fleet.JoinCode{Hash: hash, Point: point, Issued: now, Expires: now.Add(time.Hour)}); err != nil {
 			return nil, "", err
 		}
-		_, err = w.c.Store.Enrol(ctx, hash, fleet.Device{ID: id, SPKI: spki}, now)
+		if _, err = w.c.Store.Enrol(ctx, hash, fleet.Device{ID: id, SPKI: spki}, now); err != nil {
+			return nil, "", err
+		}
+		_, err = w.c.Store.AcceptDevice(ctx, id, "bench", now)
 		return cert, id, err
 	})
 }
