@@ -10,6 +10,7 @@
 //	trust/          keys and certificates
 //	media/          clips
 //	broker/         the broker's own, disposable
+//	console/        commands about accounts given while it runs
 package controller
 
 import (
@@ -25,6 +26,7 @@ import (
 	"gatecast/controller/auth"
 	"gatecast/controller/broker"
 	"gatecast/controller/config"
+	"gatecast/controller/console"
 	"gatecast/controller/depot"
 	"gatecast/controller/doorway"
 	"gatecast/controller/dossier"
@@ -294,6 +296,10 @@ func (c *Controller) Start() error {
 	c.stack.Go("incidents", c.incidents.Run, c.fail)
 	c.stack.Go("ledger", c.ledger.Run, c.fail)
 	c.stack.Go("notary", c.notary.Run, c.fail)
+	c.stack.Go("console", func(ctx context.Context) error {
+		desk := console.Desk{Logins: c.logins, Now: time.Now, Logger: c.part("console")}
+		return console.Serve(ctx, c.o.Config.DataDir, desk.Do, c.part("console"))
+	}, c.fail)
 	c.stack.Go("retention", c.tidy, c.fail)
 	c.stack.Go("planner", c.Planner.Run, c.fail)
 	handler := depot.Handler(depot.Options{

@@ -1,14 +1,16 @@
 package main
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"gatecast/controller/auth"
+	"gatecast/controller/console"
 	"gatecast/controller/fleet"
 	"gatecast/controller/store"
 	"gatecast/controller/vault"
@@ -27,54 +29,67 @@ func (p *program) open(ctx context.Context) (*store.Store, error) {
 // keyFile is the key of sealed fields, for a copy of the database elsewhere.
 func (p *program) keyFile() string { return filepath.Join(p.cfg.DataDir, "trust", vault.KeyFile) }
 
-// password gives an account a one-time password, and makes it an
-// administrator's account if it is the first there is.
-func (p *program) password(ctx context.Context, login string) error {
-	s, err := p.open(ctx)
+// accountCommand finds what words ask for about accounts.
+func (p *program) accountCommand(words []string) (console.Request, bool) {
+	q := console.Request{Name: p.name, Role: p.role, Company: p.company}
+	switch {
+	case len(words) == 1 && words[0] == "users":
+		q.What = "users"
+	case len(words) == 2 && (words[0] == "password" || words[0] == "unlock"):
+		q.What, q.Login = words[0], words[1]
+	case len(words) == 3 && words[0] == "user" && slices.Contains([]string{"add", "disable", "enable"}, words[1]):
+		q.What, q.Login = words[1], words[2]
+	case len(words) == 3 && words[0] == "user" && words[1] == "code-off":
+		q.What, q.Login = "code_off", words[2]
+	case len(words) == 4 && words[0] == "user" && words[1] == "role":
+		q.What, q.Login, q.Role = "role", words[2], fleet.Role(words[3])
+	default:
+		return q, false
+	}
+	return q, true
+}
+
+// answerWithin is how long a controller that runs may take for an answer.
+const answerWithin = 15 * time.Second
+
+// accounts does what q asks for: on the database, or through the controller
+// that holds it.
+func (p *program) accounts(ctx context.Context, q console.Request) error {
+	reply, err := p.ask(ctx, q)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	user, err := s.UserByLogin(ctx, login)
-	if fleet.CodeOf(err) == fleet.NotFound {
-		all, err := s.Users(ctx)
-		if err != nil {
-			return err
-		}
-		if p.role != "" && !p.role.Valid() {
-			return &fleet.Error{Code: fleet.Invalid,
-				Text:   fmt.Sprintf("没有“%s”这个角色；可用的有 %v", p.role, fleet.Roles),
-				TextEN: fmt.Sprintf("there is no role %q; the roles are %v", p.role, fleet.Roles)}
-		}
-		if len(all) > 0 && p.role == "" {
-			return &fleet.Error{Code: fleet.NotFound,
-				Text:   fmt.Sprintf("没有“%s”这个账号；已有的账号请管理员在网页上新建", login),
-				TextEN: fmt.Sprintf("there is no account %q", login)}
-		}
-		user = fleet.User{Login: login, Name: login, Role: cmp.Or(p.role, fleet.Admin), Created: time.Now()}
-	} else if err != nil {
+	if err := reply.Err(); err != nil {
 		return err
 	}
-	if p.role != "" && user.Role != p.role {
-		return &fleet.Error{Code: fleet.Conflict,
-			Text:   fmt.Sprintf("“%s”已是 %s 账号；角色由管理员在网页上改", login, user.Role),
-			TextEN: fmt.Sprintf("%q is an account of role %s; an administrator changes roles on the pages", login, user.Role)}
-	}
-	once := auth.OneTime()
-	if user.Password, err = auth.Hash(once); err != nil {
-		return err
-	}
-	user.MustSet, user.PasswordSet = true, time.Now()
-	ctx, _ = fleet.WithAudit(ctx, p.audit(fleet.Audit{What: fleet.AuditConsole, Object: login, After: fleet.Fields("role", string(user.Role))}))
-	if _, err := s.SaveUser(ctx, user); err != nil {
-		return err
-	}
-	fmt.Fprintf(p.out, "账号 %s 的一次性口令：%s\nOne-time password of %s: %s\n", login, once, login, once)
+	fmt.Fprintf(p.out, "%s\n%s\n", reply.Text, reply.TextEN)
 	return nil
+}
+
+func (p *program) ask(ctx context.Context, q console.Request) (console.Reply, error) {
+	s, held := p.open(ctx)
+	if fleet.CodeOf(held) == fleet.Conflict {
+		ctx, cancel := context.WithTimeout(ctx, answerWithin)
+		defer cancel()
+		reply, err := console.Ask(ctx, p.cfg.DataDir, q)
+		if errors.Is(err, context.DeadlineExceeded) {
+			return reply, held // nobody answers: the reason why it could not be done here
+		}
+		return reply, err
+	}
+	if held != nil {
+		return console.Reply{}, held
+	}
+	defer s.Close()
+	logins, err := auth.New(ctx, auth.Options{Store: s, Vault: s.Vault()})
+	if err != nil {
+		return console.Reply{}, err
+	}
+	return console.Desk{Logins: logins, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}.Do(ctx, q), nil
 }
 
 // audit fills in who works at the console: whoever may write the data folder.
 func (p *program) audit(a fleet.Audit) fleet.Audit {
-	a.At, a.Who = time.Now(), "[console]"
+	a.At, a.Who = time.Now(), console.Who
 	return a
 }

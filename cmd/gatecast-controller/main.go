@@ -40,9 +40,16 @@ const usageText = `用法 · usage: gatecast-controller [SUBCOMMAND] [--config F
   run                     运行，直到 SIGTERM · run until SIGTERM (the default)
   config describe         打印带说明的默认配置 · print the annotated default configuration
   config check            检查配置文件 · check a configuration file
+  users                   列出账号 · list the accounts
   password LOGIN [--role ROLE]
                           设置一次性口令并打印；给出角色（如 approver 签发人）可新建账号
                           · set and print a one-time password; with a role (e.g. approver) it makes the account
+  unlock LOGIN            解除登录暂停 · lift the pause after wrong passwords
+  user add LOGIN --role ROLE --name NAME [--company COMPANY]
+                          新建账号 · make an account
+  user role LOGIN ROLE    改角色 · change a role
+  user disable|enable|code-off LOGIN
+                          停用、启用、关闭两步验证 · disable, enable, turn the second factor off
   registry example        打印名册样例 · print an example registry
   registry import FILE    导入名册（可重复） · import units, compounds, points, groups, liaisons
   init [--root-out FILE] [--release-out FILE] [--paper FILE.html]
@@ -63,7 +70,8 @@ const usageText = `用法 · usage: gatecast-controller [SUBCOMMAND] [--config F
   fingerprint             打印网页证书的指纹，供核对 · print the fingerprints of the pages' certificate
   version                 版本 · version
 
-password、registry import、restore、init、rotate 和 mode 须先停服务 · need the server stopped: systemctl stop gatecast-controller
+registry import、restore、init、rotate 和 mode 须先停服务 · need the server stopped: systemctl stop gatecast-controller
+关于账号的命令在运行中也可用 · the commands about accounts work while it runs, too
 `
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -76,7 +84,9 @@ type program struct {
 	file     string
 	cfg      config.Config
 	period   dossier.Query // of export
-	role     fleet.Role    // of an account that password makes
+	role     fleet.Role    // of an account that is made, like name and company
+	name     string
+	company  string
 }
 
 func run(args []string, out, errw io.Writer) int {
@@ -92,6 +102,8 @@ func run(args []string, out, errw io.Writer) int {
 	flags.StringVar((*string)(&p.period.To), "to", "", "last day of an export")
 	flags.StringVar(&p.period.Point, "point", "", "code of the one point to export")
 	flags.StringVar((*string)(&p.role), "role", "", "role of a new account")
+	flags.StringVar(&p.name, "name", "", "name of the person of a new account")
+	flags.StringVar(&p.company, "company", "", "property company of a new account of role property")
 	p.keys.define(flags)
 	var words []string
 	for rest := args; ; {
@@ -144,8 +156,6 @@ func (p *program) command(words []string) (func(context.Context) error, bool) {
 			fmt.Fprintln(p.out, "配置没有问题 · the configuration is good")
 			return nil
 		}, true
-	case len(words) == 2 && words[0] == "password":
-		return func(ctx context.Context) error { return p.password(ctx, word(1)) }, true
 	case len(words) == 2 && words[0] == "registry" && words[1] == "example":
 		return func(context.Context) error { _, err := io.WriteString(p.out, registryExample); return err }, true
 	case len(words) == 3 && words[0] == "registry" && words[1] == "import":
@@ -160,6 +170,9 @@ func (p *program) command(words []string) (func(context.Context) error, bool) {
 		return func(ctx context.Context) error { return p.backup(ctx, word(1)) }, true
 	case len(words) == 2 && words[0] == "restore":
 		return func(ctx context.Context) error { return p.restore(ctx, word(1)) }, true
+	}
+	if q, ok := p.accountCommand(words); ok {
+		return func(ctx context.Context) error { return p.accounts(ctx, q) }, true
 	}
 	return p.keyCommand(words)
 }
