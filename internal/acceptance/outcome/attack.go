@@ -23,6 +23,7 @@ type Attack struct {
 	AttackZH string `json:"attack_zh,omitempty"`
 	Tried    int    `json:"tried"`
 	Refused  int    `json:"refused"`
+	Reported int    `json:"reported,omitempty"` // of Refused: told as an incident that names the point
 	Note     string `json:"note,omitempty"`
 	NoteZH   string `json:"note_zh,omitempty"`
 }
