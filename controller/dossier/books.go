@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"gatecast/controller/fleet"
 	"gatecast/internal/wire"
@@ -47,12 +49,21 @@ func (r *run) at(t time.Time) string {
 	return t.In(r.e.o.Zone).Format(time.RFC3339)
 }
 
-// cell keeps a spreadsheet from taking a text for a formula.
+// cell keeps a spreadsheet from taking a text for a formula: by its first
+// character, also behind white space and in the wide form of a Chinese
+// keyboard, both of which some programs look through.
 func cell(s string) string {
-	if strings.HasPrefix(s, "=") || strings.HasPrefix(s, "+") || strings.HasPrefix(s, "-") || strings.HasPrefix(s, "@") {
+	if strings.HasPrefix(s, "\t") || strings.HasPrefix(s, "\r") || strings.HasPrefix(s, "\n") {
+		return "'" + s
+	}
+	if r, _ := utf8.DecodeRuneInString(strings.TrimLeftFunc(s, blank)); strings.ContainsRune("=+-@＝＋－＠", r) {
 		return "'" + s
 	}
 	return s
+}
+
+func blank(r rune) bool {
+	return unicode.IsSpace(r) || unicode.IsControl(r) || r == '\ufeff' || r == '\u200b'
 }
 
 func (r *run) table(name string, head []string, rows func(put func(row ...string) error) error) error {
