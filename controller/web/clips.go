@@ -46,7 +46,7 @@ type clipRow struct {
 	WantsValid    string
 	From          string // submitted by whom and when
 	Reason        string
-	Heard         bool // by the user
+	Unheard       bool // waits for the user, who has not listened
 	Key           string
 	Wave          string
 	Uploaded, By  string
@@ -109,10 +109,11 @@ func (s *Server) todo(ctx context.Context, v *visit, all []fleet.Clip, uses map[
 		switch {
 		case c.Pending() && c.MaySign(v.User) == nil:
 			row := v.L.clipRow(c, uses, v, s.today(v))
-			var err error
-			if row.Heard, err = s.o.Approvals.HeardClip(ctx, c.ID, v.User.Login); err != nil {
+			heard, err := s.o.Approvals.HeardClip(ctx, c.ID, v.User.Login)
+			if err != nil {
 				return err
 			}
+			row.Unheard = !heard
 			view.Waiting = append(view.Waiting, row)
 		case view.MayUpload && (c.State == fleet.ClipDraft || c.State == fleet.ClipReturned):
 			view.Drafts = append(view.Drafts, v.L.clipRow(c, uses, v, s.today(v)))

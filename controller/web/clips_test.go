@@ -48,6 +48,12 @@ type testFile struct {
 // upload sends files as the form on the page does.
 func (c *client) upload(fields map[string]string, files ...testFile) *httptest.ResponseRecorder {
 	c.t.Helper()
+	return c.uploadTo("/clips", fields, files...)
+}
+
+// uploadTo is upload by a button with an address of its own.
+func (c *client) uploadTo(path string, fields map[string]string, files ...testFile) *httptest.ResponseRecorder {
+	c.t.Helper()
 	var b bytes.Buffer
 	form := multipart.NewWriter(&b)
 	for k, v := range fields {
@@ -67,7 +73,7 @@ func (c *client) upload(fields map[string]string, files ...testFile) *httptest.R
 	if err := form.Close(); err != nil {
 		c.t.Fatal(err)
 	}
-	r := httptest.NewRequest(http.MethodPost, "/clips", &b)
+	r := httptest.NewRequest(http.MethodPost, path, &b)
 	r.Header.Set("Content-Type", form.FormDataContentType())
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	return c.do(r)

@@ -111,19 +111,19 @@ sound: {zone: Asia/Shanghai}
 	h.b.shell("busybox cat >/disk/controller.yaml <<'END'" + config + "END\nbusybox cat >/disk/registry.yaml <<'END'" + registry + "END")
 	controller := []string{"/bin/gatecast-controller", "--config", "/disk/controller.yaml"}
 	h.o = &office{t: h.T, web: "http://127.0.0.1:" + ports[0], zone: h.zone.String(), devices: &cable{addr: "127.0.0.1:" + ports[1]}}
-	once := ""
-	for _, args := range [][]string{{"registry", "import", "/disk/registry.yaml"}, {"password", "approver", "--role", "approver"}, {"password", "admin"}} {
-		said, err := h.b.host.Run(append(controller, args...)...)
+	said := map[string]string{}
+	for _, args := range [][]string{{"registry", "import", "/disk/registry.yaml"}, {"password", "admin"}, {"password", "approver", "--role", "approver"}} {
+		out, err := h.b.host.Run(append(controller, args...)...)
 		if err != nil {
 			h.Fatal(err)
 		}
-		h.o.signerOnce = once // of the account before the last one
-		once = strings.TrimSpace(said[strings.LastIndex(said, ": ")+2:])
+		said[args[1]] = strings.TrimSpace(out[strings.LastIndex(out, ": ")+2:])
 	}
+	h.o.signerOnce = said["approver"]
 	h.b.do(errand.Request{Name: "controller", Start: controller})
 	h.b.said(0, "controller started", time.Minute)
 	h.talk(func() {
-		h.o.logIn(once)
+		h.o.logIn(said["admin"])
 		h.o.addClip("ding", wavOf(testClip(3*time.Second)))
 		h.b.join(h.o.joinLine("SL-01-01"), slirpHost)
 		h.b.admit(h.o, "SL-01-01", slirpHost)
