@@ -169,3 +169,27 @@ func TestDecide(t *testing.T) {
 		})
 	}
 }
+
+// TestDecideSlotWithoutAClip: no clip of the playlist was signed off and valid.
+// The slot is missed for that, not for what the device did or was.
+func TestDecideSlotWithoutAClip(t *testing.T) {
+	o := owed()
+	o.PlannedMS = 0
+	late := o.End.Add(time.Hour)
+	for name, tt := range map[string]struct {
+		dev    DeviceView
+		want   fleet.Verdict
+		reason wire.Reason
+	}{
+		"reported":     {DeviceView{ID: "d1", Bound: true, HasPlan: true, ReportedTo: late}, fleet.Missed, wire.ReasonClipMissing},
+		"replaced":     {DeviceView{ID: "d1", Bound: true, Gone: true}, fleet.Missed, wire.ReasonClipMissing},
+		"no_device":    {DeviceView{}, fleet.Missed, wire.ReasonNotInstalled},
+		"away_as_ever": {DeviceView{ID: "d1", Bound: true, HasPlan: true}, fleet.Pending, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if d := Decide(o, nil, tt.dev, late); d.Verdict != tt.want || d.Reason != tt.reason || d.Note != fleet.NoteNoClip {
+				t.Errorf("Decide = %s %s %q, want %s %s", d.Verdict, d.Reason, d.Note, tt.want, tt.reason)
+			}
+		})
+	}
+}

@@ -131,7 +131,9 @@ func (w *world) resolve(s schedules.Slot) ([]fleet.Clip, error) {
 				TextEN: fmt.Sprintf("the clip library has no %q: upload it first, or choose another clip in the programme", ref),
 			}
 		}
-		if c.MaySound(first, last) {
+		// A slot of yesterday may name what has expired since: a device refuses a
+		// plan with a clip that its manifest does not have.
+		if c.MaySound(first, last) && inLibrary(c, w.today) {
 			clips = append(clips, c)
 		}
 	}
@@ -149,9 +151,6 @@ func obligation(pt fleet.Point, s schedules.Slot, clips []fleet.Clip, prog fleet
 		if len(clips) > 0 {
 			o.PlannedMS += clips[k%len(clips)].Duration().Milliseconds()
 		}
-	}
-	if len(clips) == 0 {
-		o.Note = fleet.NoteNoClip
 	}
 	if s.Silenced != nil {
 		o.Verdict, o.Reason, o.Note = fleet.Exempt, wire.ReasonQuiet, s.Silenced.Text
