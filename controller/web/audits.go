@@ -151,6 +151,14 @@ func (l *lang) auditRow(a fleet.Audit, zone *time.Location) auditRow {
 		ID: strconv.FormatInt(a.ID, 10), At: a.At.In(zone).Format("2006-01-02 15:04:05"), Who: a.Who, From: a.From, Text: l.auditText(a), Code: string(a.What),
 		Object: a.Object, Detail: a.Detail, Failed: a.Failed, Changes: changes(a.Before, a.After),
 	}
+	if strings.Contains(row.Text, row.Detail) {
+		row.Detail = "" // the words say it already
+	}
+	for i, c := range row.Changes {
+		if key := "field." + c.Name; c.Name != "" && l.Has(key) {
+			row.Changes[i].Name = l.T(key)
+		}
+	}
 	if a.Role != "" && l.Has("role."+string(a.Role)) {
 		row.Role = l.T("role." + string(a.Role))
 	}
@@ -247,7 +255,7 @@ func (s *Server) auditTable(w http.ResponseWriter, r *http.Request, v *visit) er
 			if a.Failed {
 				ok = l.T("no")
 			}
-			row(t.ID, t.At, t.Who, t.Role, t.From, t.Text, t.Code, t.Object, t.Detail, a.Before, a.After, ok)
+			row(t.ID, t.At, t.Who, t.Role, t.From, t.Text, t.Code, t.Object, a.Detail, a.Before, a.After, ok)
 		}
 		c.Flush()
 		f.Below = lines[len(lines)-1].ID

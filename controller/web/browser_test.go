@@ -167,6 +167,7 @@ func (w *world) tour(t testing.TB) map[string]string {
 		"clips": "/clips", "clip": "/clips/1", "programmes": "/programmes", "programme": "/programmes/1?days=14",
 		"compliance": "/compliance?from=2026-11-16&to=2026-11-23", "compliance_day": "/compliance?from=2026-11-23&to=2026-11-23&result=all&unit=3",
 		"enrol": "/enrol", "password": "/password", "certificate": "/certificate", "tokens": "/tokens", "lost": "/nowhere",
+		"privacy": "/privacy", "phone": pointPath(w.points["谷雨里南门"].ID) + "/phone",
 	}
 	code, hash := trust.NewJoinCode()
 	if err := w.store.AddJoinCode(t.Context(), fleet.JoinCode{Hash: hash, Point: w.points["初夏庭南门"].ID, Issued: testNow, Expires: testNow.Add(joinFor), By: "clerk"}); err != nil {
@@ -185,6 +186,33 @@ func (w *world) tour(t testing.TB) map[string]string {
 	}
 	pages["mute"], pages["mutes"], pages["mute_board"] = "/mute", "/mutes", mutePath(m.ID)
 	return pages
+}
+
+// TestAuditInTheBrowser looks at the one page that the tour's account may not.
+func TestAuditInTheBrowser(t *testing.T) {
+	w := newWorld(t)
+	for _, a := range []fleet.Audit{
+		{Who: "clerk", Role: fleet.Clerk, From: "192.0.2.7", What: fleet.AuditActivate, Object: "街道小区门口反诈广播（默认）", Before: fleet.Fields("version", "1"), After: fleet.Fields("version", "2")},
+		{Who: "root@mail.example", From: "2001:db8:85a3:8d3:1319:8a2e:370:7348", What: fleet.AuditLoginRefused, Detail: "×64", Failed: true},
+		{Who: "admin", Role: fleet.Admin, From: "192.0.2.1", What: fleet.AuditReveal, Object: "谷雨里南门 门岗", Detail: strings.Repeat("喇叭不响，联系门岗", 9), After: "138****1234"},
+	} {
+		a.At = testNow.Add(-time.Hour)
+		if err := w.store.AddAudit(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := newBrowser(t, w)
+	b.login("auditor")
+	for _, lang := range languages {
+		for _, px := range []int{1440, 390} {
+			b.width(px)
+			where := fmt.Sprintf("audit-%s-%d", lang, px)
+			b.run(chromedp.Navigate(b.url+"/audit?lang="+lang), chromedp.WaitReady(chromedp.CSS("#audit")))
+			b.fits(where)
+			b.shot(where)
+			b.quiet(where)
+		}
+	}
 }
 
 func TestPagesInTheBrowser(t *testing.T) {

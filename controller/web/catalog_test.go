@@ -105,6 +105,7 @@ func families() map[string][]string {
 	for _, s := range []fleet.ProgrammeState{fleet.Draft, fleet.Active, fleet.Superseded} {
 		f["programme.state."] = append(f["programme.state."], string(s))
 	}
+	f["field."] = []string{"version", "need_sync", "role", "units", "points", "liaisons", "password_days", "code_roles", "sha256", "state", "title", "text", "from", "until", "days"}
 	for _, c := range fleet.AuditCodes {
 		f["audit."] = append(f["audit."], string(c))
 	}
