@@ -243,3 +243,53 @@ func TestPagesInTheBrowser(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusesInlineScriptInTheBrowser puts what an attacker would into a page
+// of a real browser: the policy holds, and the console says so, which is how
+// the other tests here would notice a page of ours that breaks it.
+func TestRefusesInlineScriptInTheBrowser(t *testing.T) {
+	w := newEmptyWorld(t)
+	b := newBrowser(t, w)
+	b.login("admin")
+	b.quiet("login")
+	attacks := []string{
+		`const s = document.createElement('script'); s.textContent = 'window.owned = 1'; document.body.append(s)`,
+		`const s = document.createElement('script'); s.src = 'data:text/javascript,window.owned=1'; document.body.append(s)`,
+		`const d = document.createElement('div'); d.innerHTML = '<img src="/nowhere.png" onerror="window.owned=1">'; document.body.append(d)`,
+		`const f = document.createElement('iframe'); f.srcdoc = '<script>parent.owned = 1</script>'; document.body.append(f)`,
+		`const f = document.createElement('iframe'); f.src = '/points'; document.body.append(f)`,
+		`const a = document.createElement('a'); a.href = 'javascript:window.owned=1'; document.body.append(a); a.click()`,
+		`const s = document.createElement('style'); s.textContent = 'body { display: none }'; document.head.append(s)`,
+		`fetch('https://evil.example/').catch(() => {})`,
+		`const o = document.createElement('object'); o.data = '/points'; document.body.append(o)`,
+	}
+	n := &tally{t: t}
+	for _, attack := range attacks {
+		b.run(chromedp.Navigate(b.url+"/points"), chromedp.WaitReady(chromedp.CSS("#main")))
+		ask[bool](b, `(() => { `+attack+`; return true })()`)
+		b.complains(attack)
+		n.count(!ask[bool](b, `!!window.owned || getComputedStyle(document.body).display === 'none'`), "the browser let through: %s", attack)
+	}
+	n.report("inline script, frames and foreign requests in a real browser", "真实浏览器里的内联脚本、框架和外部请求", "Chromium, content security policy", "Chromium，内容安全策略")
+}
+
+// complains waits until the console holds that the policy was broken, and
+// forgets it.
+func (b *browser) complains(what string) {
+	b.t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for range 250 {
+		b.mu.Lock()
+		said := strings.Contains(strings.Join(b.errors, "\n"), "Content Security Policy")
+		if said {
+			b.errors = nil
+		}
+		b.mu.Unlock()
+		if said {
+			return
+		}
+		<-tick.C
+	}
+	b.t.Errorf("the console says nothing of %s", what)
+}
