@@ -15,8 +15,9 @@ func newTestPlan(days int) Plan {
 		Header: Header{Type: DocPlan, Device: "d0123456789abcdef01234567", Version: 7, IssuedUS: 1},
 		Point:  "SF-01", PointName: "松风苑南门", Zone: "Asia/Shanghai", FromS: 1, HorizonS: 2, NeedLevel: T1,
 		StaleS: 14 * 86_400, Default: strings.Repeat("b", 64),
-		Clips: []string{strings.Repeat("a", 64), strings.Repeat("b", 64)},
-		Slots: []PlanSlot{},
+		Clips:    []string{strings.Repeat("a", 64), strings.Repeat("b", 64)},
+		Recalled: []string{strings.Repeat("c", 64)},
+		Slots:    []PlanSlot{},
 	}
 	start := time.Date(2026, 11, 22, 23, 30, 0, 0, time.UTC)
 	for d := range days {
