@@ -20,8 +20,11 @@ type world struct {
 	clips   map[string]fleet.Clip          // those in the library, by name and by hash
 	known   map[string]fleet.Clip          // in whatever state, likewise
 	all     []fleet.Clip
-	today   fleet.Day // of the office
-	office  *time.Location
+	// unsigned are the hashes of clips that the approver has not signed in
+	// strict mode; nil in default mode.
+	unsigned map[string]bool
+	today    fleet.Day // of the office
+	office   *time.Location
 }
 
 func (p *Planner) load(ctx context.Context, now time.Time) (*world, error) {
@@ -67,7 +70,7 @@ func (p *Planner) load(ctx context.Context, now time.Time) (*world, error) {
 			w.clips[c.Name], w.clips[c.SHA256] = c, c
 		}
 	}
-	return w, nil
+	return w, p.holdSigned(ctx, w)
 }
 
 // View returns the points as targets see them: with the codes of their units
@@ -133,7 +136,7 @@ func (w *world) resolve(s schedules.Slot) ([]fleet.Clip, error) {
 		}
 		// A slot of yesterday may name what has expired since: a device refuses a
 		// plan with a clip that its manifest does not have.
-		if c.MaySound(first, last) && inLibrary(c, w.today) {
+		if c.MaySound(first, last) && inLibrary(c, w.today) && !w.unsigned[c.SHA256] {
 			clips = append(clips, c)
 		}
 	}

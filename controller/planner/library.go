@@ -87,6 +87,14 @@ func (p *Planner) clipProblems(parsed *schedules.Programme, w *world, now time.T
 			problems = append(problems, Problem{Key: "playlist", Blocking: true, Text: zh, TextEN: en})
 			continue
 		}
+		if w.unsigned[c.SHA256] {
+			problems = append(problems, Problem{
+				Key: "playlist", Blocking: true,
+				Text:   fmt.Sprintf("素材“%s”还没有用素材密钥签署（严格模式），请在“待签清单”导出、签署、导入后再启用", ref),
+				TextEN: fmt.Sprintf("clip %q is not signed with the library key yet (strict mode): export, sign and import it on the page Signing before activation", ref),
+			})
+			continue
+		}
 		if c.Standing(w.today) == fleet.ClipAhead {
 			problems = append(problems, Problem{
 				Key:    "playlist",

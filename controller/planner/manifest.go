@@ -19,19 +19,13 @@ type manifestState struct {
 }
 
 // ensureManifest seals a new manifest when the approved clips or the ceilings
-// changed since the last one, or the library key did.
+// changed since the last one, or the library key did. In strict mode the
+// present one stays until the approver's is imported.
 func (p *Planner) ensureManifest(ctx context.Context, w *world, now time.Time) error {
-	m := wire.Manifest{Ceilings: p.o.Ceilings, Clips: []wire.ManifestClip{}}
-	for _, c := range w.all {
-		if !inLibrary(c, w.today) {
-			continue
-		}
-		from, until := p.bounds(c)
-		m.Clips = append(m.Clips, wire.ManifestClip{
-			SHA256: c.SHA256, Title: c.Title, Bytes: c.Bytes, Rate: c.Rate,
-			Frames: c.Frames, GainDB: c.GainDB, Silent: c.Silent, FromUS: wire.US(from), UntilUS: wire.US(until),
-		})
+	if p.o.Sealer.Strict() {
+		return nil // the approver does: see TakeManifest
 	}
+	m := p.wanted(w)
 	if p.manifest.version == 0 {
 		if err := p.recallManifest(ctx); err != nil {
 			return err

@@ -73,6 +73,10 @@ type Sealer interface {
 	// InForce reports whether a plan or manifest is by a key that devices
 	// believe now; one by a key that was rotated away is sealed anew.
 	InForce(t wire.DocType, envelope []byte) bool
+	// Strict reports whether manifests are signed elsewhere; SealManifest is an
+	// error then, and OpenManifest verifies what comes from there.
+	Strict() bool
+	OpenManifest(envelope []byte) (wire.Manifest, error)
 }
 
 // Options of a Planner. Required are the fields above Calendar.

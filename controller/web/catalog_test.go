@@ -88,7 +88,7 @@ func families() map[string][]string {
 		"result.":        {"played", "partial", "failed", "skipped", "doubt", "other"},
 		"record.":        {"boot", "intent", "outcome", "plan", "clock", "gap", "stop", "checkpoint", "receipt", "drop", "other"},
 		"broken.":        {"badreceipt", "chain", "disputed", "forged", "fork", "stranger"},
-		"done.":          {"token_revoked", "incident", "password", "programme", "activated", "published", "amended", "confirmed", "sessions", "code_off", "rules", "user", "unlocked", "code_reset"},
+		"done.":          {"token_revoked", "incident", "password", "programme", "activated", "published", "amended", "confirmed", "signed", "sessions", "code_off", "rules", "user", "unlocked", "code_reset"},
 		"period.":        {"today", "yesterday", "week", "last_week", "days14"},
 		"tag.":           append(slices.Clone(scamTypes), audiences...),
 		"weekday.short.": {"mon", "tue", "wed", "thu", "fri", "sat", "sun"},
@@ -126,6 +126,7 @@ func families() map[string][]string {
 	f["clip.step."] = append(f["clip.step."], string(fleet.StepUpload), string(fleet.StepCarried))
 	f["approval.refused."] = []string{string(fleet.StepSubmit), string(fleet.StepApprove)}
 	f["clip.purge."] = []string{"purged", "gone", "online", "never", "offline"}
+	f["keys.role."] = []string{"root", "library", "director", "release", "ca"}
 	f["gaps.why."] = []string{"corrupt", "full", "aged", "sync", "other"}
 	f["cause."] = []string{string(fleet.CauseLate), string(fleet.CauseEvidence)}
 	for _, d := range schedules.DayTypes() {

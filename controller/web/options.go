@@ -241,6 +241,7 @@ type Options struct {
 	Publications Publications
 	Losses       Losses
 	Recovery     Recovery
+	Keys         Keys // nil means an office without pages about keys
 	Incidents    Incidents
 	Mutes        Mutes
 

@@ -82,6 +82,7 @@ func (s *Server) routes() http.Handler {
 	s.personalRoutes(mux)
 	s.edgeRoutes(mux)
 	s.muteRoutes(mux)
+	s.keyRoutes(mux)
 
 	s.handle(mux, fleet.ActAccount, "/", s.wrap(fleet.ActAccount, func(http.ResponseWriter, *http.Request, *visit) error {
 		return errNoPage

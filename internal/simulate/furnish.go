@@ -115,6 +115,14 @@ func (s sealer) SealManifest(m *wire.Manifest) ([]byte, error) { return s.o.trus
 // InForce implements planner.Sealer.
 func (s sealer) InForce(t wire.DocType, envelope []byte) bool { return s.o.trust.InForce(t, envelope) }
 
+// Strict implements planner.Sealer.
+func (s sealer) Strict() bool { return s.o.trust.Strict() }
+
+// OpenManifest implements planner.Sealer.
+func (s sealer) OpenManifest(envelope []byte) (wire.Manifest, error) {
+	return s.o.trust.OpenManifest(envelope)
+}
+
 // programme writes the n-th programme: three slots a day, which move, grow
 // quieter or change their clips with n.
 func programme(r *rand.Rand, n int) string {
