@@ -36,6 +36,9 @@ func Enrol(ctx context.Context, o Options) error {
 	waiting, pause := false, tryFirst
 	for {
 		if _, err := enrol.Inspect(dir, o.FS); !errors.Is(err, enrol.ErrNotEnrolled) {
+			if err == nil {
+				dropLines(o, log)
+			}
 			return err
 		}
 		text, from := findLine(o, log)
@@ -49,6 +52,7 @@ func Enrol(ctx context.Context, o Options) error {
 			id, err := enrol.Join(ctx, enrol.Request{Line: line, Dir: dir, FS: o.FS, Hardware: Hardware(), HTTP: o.HTTP})
 			if err == nil {
 				log.Info("device enrolled", "device", id.Device, "point", id.Point, "controller", id.URL, "line_from", from)
+				dropLines(o, log)
 				return nil
 			}
 			if e, ok := errors.AsType[*enrol.Error](err); !ok || !e.Retry() {
@@ -91,6 +95,44 @@ func findLine(o Options, log *slog.Logger) (text, from string) {
 		}
 	}
 	return "", ""
+}
+
+// Tidy removes the join files of a device that is a member, for whoever may
+// write where the daemon may not: the boot partition belongs to root.
+func Tidy(o Options) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	_, err := enrol.Inspect(DirsOf(o.DataDir).Identity, o.FS)
+	if errors.Is(err, enrol.ErrNotEnrolled) {
+		return nil
+	}
+	if err == nil {
+		dropLines(o, o.Logger.With("component", "agent"))
+	}
+	return err
+}
+
+// dropLines removes the join files of a device that is a member, or empties
+// those that it may not remove: a line that was used is worth nothing to
+// anybody, and still nobody needs to find it on the card. A file that cannot be
+// written is told and left alone.
+func dropLines(o Options, log *slog.Logger) {
+	for _, path := range o.JoinFiles {
+		fi, err := os.Lstat(path)
+		if err != nil || !fi.Mode().IsRegular() || fi.Size() == 0 {
+			continue // most devices have none
+		}
+		err = os.Remove(path)
+		if err != nil {
+			err = os.Truncate(path, 0)
+		}
+		if err != nil {
+			log.Warn("removing the used join file", "path", path, "err", err)
+			continue
+		}
+		log.Info("used join file removed", "path", path)
+	}
 }
 
 // Hardware says what machine this is, for people.

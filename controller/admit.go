@@ -84,6 +84,38 @@ func (a officeAdmission) NotHeard(ctx context.Context, id wire.DeviceID) error {
 	return nil
 }
 
+// Revoke implements web.Admission.
+func (a officeAdmission) Revoke(ctx context.Context, id wire.DeviceID) error {
+	if err := a.c.Store.RevokeDevice(ctx, id, time.Now()); err != nil {
+		return err
+	}
+	a.c.Kick(id)
+	a.c.Planner.Poke()
+	a.changed(ctx, id)
+	return nil
+}
+
+// cloned puts a device whose key two machines use into quarantine: both get a
+// plan without slots, and people are told.
+func (c *Controller) cloned(id wire.DeviceID, detail string) {
+	ctx := context.Background()
+	d, err := c.Store.Device(ctx, id)
+	if err != nil {
+		return
+	}
+	fresh, err := c.Store.QuarantineClone(ctx, id, time.Now())
+	switch {
+	case err != nil:
+		c.logger.Error("putting a device with a double into quarantine", "device", id, "err", err)
+	case fresh:
+		c.Planner.Poke()
+		fallthrough
+	case d.Cloned:
+		c.incidents.Report(fleet.Incident{Kind: fleet.IncidentClone, Point: d.Point, Device: id, Detail: detail})
+	}
+	officeAdmission{c}.changed(ctx, id)
+}
+
 func (a officeAdmission) changed(ctx context.Context, id wire.DeviceID) {
 	if d, err := a.c.Store.Device(ctx, id); err == nil {
 		a.c.publish(fleet.Event{Kind: fleet.EventDevice, Point: d.Point})

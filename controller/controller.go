@@ -207,7 +207,7 @@ func (c *Controller) openDevices() (err error) {
 	}
 	c.link, err = link.New(link.Options{
 		Broker: c.brokerAddr, TLS: c.Trust.ControllerClientTLS(), Store: c.Store, Trust: c.Trust,
-		OnEvent: c.publish, OnRecords: c.ledger.Poke, OnReturn: c.Planner.Poke, Kick: c.Kick, OnBroken: c.broken, Lacking: c.mutes.Lacking, Logger: c.logger,
+		OnEvent: c.publish, OnRecords: c.ledger.Poke, OnReturn: c.Planner.Poke, OnClone: c.cloned, Kick: c.Kick, OnBroken: c.broken, Lacking: c.mutes.Lacking, Logger: c.logger,
 	})
 	return err
 }

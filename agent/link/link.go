@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"crypto/tls"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -184,6 +185,7 @@ func hostPort(s string) bool {
 
 // Link is the connection of one device to its controller.
 type Link struct {
+	run      string // of this start; immutable after New
 	o        Options
 	log      *slog.Logger
 	fetcher  *Fetcher
@@ -223,6 +225,9 @@ func New(o Options) (*Link, error) {
 		nudged: make(chan struct{}, 1), doubts: make(chan struct{}, 1), offers: make(chan wire.PlanOffer, 1),
 		orders: make(chan order, 4), results: make(chan wire.Result, 16),
 	}
+	var b [8]byte
+	l.memberDice.read(b[:])
+	l.run = hex.EncodeToString(b[:])
 	l.gone.Store(o.Gone)
 	l.clips = o.Clips(l.fetcher)
 	l.dial = o.Dial

@@ -196,7 +196,7 @@ func (s *session) hello(now time.Time) error {
 	state := s.present()
 	err := s.send(wire.KindHello, wire.Hello{
 		Protocol: wire.Protocol, Session: s.number, Nonce: s.nonce,
-		Agent: s.l.o.Agent, Platform: s.l.o.Platform, BootID: s.l.o.Clock.Now().BootID, State: state,
+		Agent: s.l.o.Agent, Platform: s.l.o.Platform, BootID: s.l.o.Clock.Now().BootID, Run: s.l.run, State: state,
 	})
 	s.state.sent(now, state)
 	return err

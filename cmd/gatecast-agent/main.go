@@ -43,6 +43,7 @@ const usageText = `用法 · usage: gatecast-agent [SUBCOMMAND] [FLAGS]
   join URL CODE FINGERPRINT 入网 · make this device a member, as the office's page shows it
   status [--json]           本机状态 · how this device is doing
   cards                     列出声音输出 · list the sound outputs
+  tidy                      入网后删除用过的 join.txt · once a member, remove the used join.txt
   config describe           打印带说明的默认配置 · print the annotated default configuration
   config check              检查配置 · check the configuration
   version                   版本 · version
@@ -164,6 +165,8 @@ func (p *program) dispatch(ctx context.Context, words []string) error {
 		}
 		fmt.Fprintln(p.out, "配置没有问题 · the configuration is good")
 		return nil
+	case name == "tidy" && len(words) == 0:
+		return agent.Tidy(p.options())
 	case name == "version" && len(words) == 0:
 		v, _ := version()
 		fmt.Fprintln(p.out, "gatecast-agent", v)

@@ -70,7 +70,8 @@ const (
 	AuditTone         AuditCode = "test_tone"       // Object is the point, Detail the device; so for the next two
 	AuditAccepted     AuditCode = "device_accepted" // its test tone was heard
 	AuditUnheard      AuditCode = "device_unheard"
-	AuditIncident     AuditCode = "incident" // a 安全事件 was ticked off; Detail is what was done
+	AuditRevoked      AuditCode = "device_revoked" // Detail is the device and why
+	AuditIncident     AuditCode = "incident"       // a 安全事件 was ticked off; Detail is what was done
 )
 
 // What is silenced and what cuts in.
@@ -108,7 +109,7 @@ var AuditCodes = []AuditCode{
 	AuditUserAdd, AuditUserChange, AuditUserPassword, AuditUserUnlock, AuditUserCode, AuditAccountRules,
 	AuditClip, AuditProgramme, AuditActivate, AuditPublish, AuditAmend, AuditExport,
 	AuditClipEdit, AuditClipSubmit, AuditClipApprove, AuditClipReturn, AuditClipRecall,
-	AuditJoinCode, AuditPointSync, AuditPointTime, AuditConfirmPlans, AuditRegistry, AuditTone, AuditAccepted, AuditUnheard, AuditIncident,
+	AuditJoinCode, AuditPointSync, AuditPointTime, AuditConfirmPlans, AuditRegistry, AuditTone, AuditAccepted, AuditUnheard, AuditRevoked, AuditIncident,
 	AuditMute, AuditUnmute, AuditMuteApprove,
 	AuditRestore, AuditViewed, AuditExported, AuditPruned, AuditRetention, AuditReveal, AuditPhoneErased,
 	AuditKeys, AuditRotate, AuditMode, AuditToSign, AuditManifest,

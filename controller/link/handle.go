@@ -53,6 +53,7 @@ func (l *Link) one(b *box, m message) error {
 		if err != nil {
 			return err
 		}
+		l.suspect(b, h)
 		return l.hello(b, h)
 	case wire.KindState:
 		s, err := wire.Decode[wire.State](m.payload)

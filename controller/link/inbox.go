@@ -44,6 +44,7 @@ type box struct {
 
 	tail     evidence.Tail // of the worker that has the box
 	replaced bool          // likewise: as what the device was served last
+	runs     runs          // likewise
 }
 
 // inbox spreads messages over workers: those of one device are handled one

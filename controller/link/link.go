@@ -111,11 +111,12 @@ type Options struct {
 	Store  Store
 	Trust  Trust
 
-	OnEvent   func(fleet.Event)   // told of every visible change; must not block; may be nil
-	OnRecords func()              // told after new records were committed; must not block; may be nil
-	OnReturn  func()              // told when a device may need a plan that was not made: it was awaited after a restore and has said what it has, or was replaced; must not block; may be nil
-	OnBroken  func(fleet.Break)   // told of a journal whose chain does not hold; must not block; may be nil
-	Kick      func(wire.DeviceID) // closes the connection of a device that may not be heard; may be nil
+	OnEvent   func(fleet.Event)                     // told of every visible change; must not block; may be nil
+	OnRecords func()                                // told after new records were committed; must not block; may be nil
+	OnReturn  func()                                // told when a device may need a plan that was not made: it was awaited after a restore and has said what it has, or was replaced; must not block; may be nil
+	OnClone   func(id wire.DeviceID, detail string) // told of a device whose key two machines use, before its hello is answered; may be nil
+	OnBroken  func(fleet.Break)                     // told of a journal whose chain does not hold; must not block; may be nil
+	Kick      func(wire.DeviceID)                   // closes the connection of a device that may not be heard; may be nil
 
 	// Lacking returns the signed word about silence that a device should have
 	// and has not, nil for none; it is asked for every hello and state and
@@ -160,6 +161,9 @@ func (o *Options) validate() error {
 	}
 	if o.OnReturn == nil {
 		o.OnReturn = func() {}
+	}
+	if o.OnClone == nil {
+		o.OnClone = func(wire.DeviceID, string) {}
 	}
 	if o.OnBroken == nil {
 		o.OnBroken = func(fleet.Break) {}

@@ -31,6 +31,7 @@ type newcomerView struct {
 func (s *Server) admissionRoutes(mux *http.ServeMux) {
 	s.may(mux, fleet.ActInstall, "POST /points/{id}/tone", s.testTone)
 	s.may(mux, fleet.ActInstall, "POST /points/{id}/heard", s.heard)
+	s.revokeRoutes(mux)
 }
 
 // newcomerOf returns the device that waits at a point, nil for none.

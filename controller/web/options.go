@@ -57,6 +57,8 @@ type Admission interface {
 	Accept(ctx context.Context, id wire.DeviceID, by string) error
 	// NotHeard notes that nothing was heard; another tone is needed.
 	NotHeard(ctx context.Context, id wire.DeviceID) error
+	// Revoke ends the trust in a device for good and closes its connection.
+	Revoke(ctx context.Context, id wire.DeviceID) error
 }
 
 // Ledger is what was owed and how it was settled.

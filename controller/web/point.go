@@ -36,6 +36,7 @@ type pointView struct {
 	Needs      []need
 	Device     *deviceView // nil without a device
 	Newcomer   *newcomerView
+	MayRevoke  bool
 	Evidence   *evidenceView
 	Codes      []codeRow
 	MayEnrol   bool
@@ -145,6 +146,7 @@ func (s *Server) point(ctx context.Context, v *visit, r *http.Request) (frame, e
 		view.Today = append(view.Today, v.L.slotRow(o, p.device[id], v.Now))
 	}
 	view.TodaySum = v.L.figures(sum)
+	view.MayRevoke = fleet.May(v.User.Role, fleet.ActRevoke) && (view.Device != nil || p.waiting[id].ID != "")
 	if view.Newcomer = v.L.newcomerOf(p, id, v.Now); view.Newcomer != nil {
 		view.Newcomer.MayAdmit = fleet.May(v.User.Role, fleet.ActInstall)
 	}

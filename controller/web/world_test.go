@@ -151,6 +151,10 @@ func (a testAdmission) Accept(ctx context.Context, id wire.DeviceID, by string) 
 	return err
 }
 
+func (a testAdmission) Revoke(ctx context.Context, id wire.DeviceID) error {
+	return a.w.store.RevokeDevice(ctx, id, a.w.now())
+}
+
 func (a testAdmission) NotHeard(ctx context.Context, id wire.DeviceID) error {
 	return a.w.store.NoteUnheard(ctx, id, a.w.now())
 }

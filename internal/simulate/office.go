@@ -129,6 +129,9 @@ func (o *office) start(ctx context.Context) error {
 	alive := func() bool { return o.present() == c }
 	if c.link, err = link.New(link.Options{
 		Broker: func() string { return brokerAddr }, Dial: o.w.net.dialOffice(alive), Store: c.store, Trust: o.trust,
+		OnClone: func(id wire.DeviceID, detail string) {
+			o.w.brokenBy(o.w.byID(id), "S13", "is taken for two machines: %s", detail)
+		},
 		OnRecords: c.ledger.Poke, Kick: o.kick, ClientID: "controller-sim",
 		Rand: o.dice.chacha(fmt.Sprintf("office %d", o.dirs)), Logger: o.log(),
 	}); err != nil {

@@ -15,6 +15,7 @@ type Hello struct {
 	Agent    string `json:"agent"`   // version of the program
 	Platform string `json:"platform,omitempty"`
 	BootID   string `json:"boot_id"`
+	Run      string `json:"run,omitempty"` // drawn at every start of the program; empty from one that does not
 	State    State  `json:"state"`
 }
 
