@@ -476,9 +476,22 @@ func TestRunEnrolsFromAFileAndStops(t *testing.T) {
 	case err := <-ran:
 		t.Fatalf("Run ended: %v", err)
 	}
+	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the used join file is still there: %v", err)
+	}
 	cancel()
 	if err := <-ran; err != nil {
 		t.Errorf("Run = %v", err)
+	}
+	// The daemon may not have been allowed to: root does it before the next start.
+	if err := os.WriteFile(file, []byte("https://10.0.0.1:8444 ABCDE-FGHJK"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Tidy(opt); err != nil {
+		t.Errorf("Tidy = %v", err)
+	}
+	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("after Tidy the join file is still there: %v", err)
 	}
 }
 

@@ -90,8 +90,8 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request, v *visit) error 
 	}
 	view := f.V.(*revokeView)
 	view.Reason = strings.TrimSpace(r.FormValue("reason"))
-	again := func(key string) error {
-		view.Error = v.L.T(key)
+	again := func(text string) error {
+		view.Error = text
 		return s.show(w, http.StatusUnprocessableEntity, "revoke", f)
 	}
 	id := wire.DeviceID("")
@@ -103,11 +103,11 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request, v *visit) error 
 	}
 	switch {
 	case id == "":
-		return again("revoke.choose")
+		return again(v.L.T("revoke.choose"))
 	case view.Reason == "" || len(view.Reason) > maxReason:
-		return again("revoke.why")
+		return again(v.L.T("revoke.why"))
 	case r.FormValue("sure") != "yes":
-		return again("revoke.unsure")
+		return again(v.L.T("revoke.unsure"))
 	}
 	if err := s.o.Admission.Revoke(r.Context(), id); err != nil {
 		return fmt.Errorf("revoking device %q: %w", id, err)
@@ -120,5 +120,5 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request, v *visit) error 
 		}
 		return nil
 	}
-	return redirect(w, r, view.Href+"?done=revoked")
+	return redirect(w, r, view.Href)
 }
