@@ -54,11 +54,18 @@ type Books interface {
 	LatestDoc(ctx context.Context, d wire.DeviceID, t wire.DocType) (fleet.Doc, error)
 }
 
-// Store is the three together; one value has them all.
+// Audits are what was signed of the audit; the audit itself is none of a third
+// party's business.
+type Audits interface {
+	AuditHeads(ctx context.Context) ([]fleet.AuditHead, error)
+}
+
+// Store is the four together; one value has them all.
 type Store interface {
 	Registry
 	Records
 	Books
+	Audits
 }
 
 // Trust signs the table of contents.
@@ -187,7 +194,7 @@ func (e *Exporter) write(ctx context.Context, out files, q Query) error {
 		Header: wire.Header{IssuedUS: wire.US(e.o.Now())}, Office: e.o.Office,
 		From: string(q.From), To: string(q.To), Zone: e.o.Zone.String(), Point: q.Point,
 	}
-	for _, step := range []func(context.Context) error{r.readme, r.root, r.journals, r.receipts, r.documents, r.obligations, r.verdicts, r.corrections} {
+	for _, step := range []func(context.Context) error{r.readme, r.root, r.journals, r.receipts, r.audit, r.documents, r.obligations, r.verdicts, r.corrections} {
 		if err := step(ctx); err != nil {
 			return fmt.Errorf("exporting %s to %s: %w", q.From, q.To, err)
 		}

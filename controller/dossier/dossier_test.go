@@ -191,7 +191,7 @@ func TestExportVerifiesInBothForms(t *testing.T) {
 			t.Errorf("%s differs between zip and folder", name)
 		}
 	}
-	want := []string{"README.txt", "contents.json", "ledger/corrections.csv", "ledger/obligations.csv", "ledger/obligations.jsonl", "receipts.jsonl", "trust/root.json"}
+	want := []string{"README.txt", "audit/heads.jsonl", "contents.json", "ledger/corrections.csv", "ledger/obligations.csv", "ledger/obligations.jsonl", "receipts.jsonl", "trust/root.json"}
 	for _, name := range want {
 		if inZip[name] == nil {
 			t.Errorf("no %s in %d files", name, len(inZip))

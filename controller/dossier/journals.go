@@ -81,6 +81,25 @@ func (r *run) receipts(ctx context.Context) error {
 	return nil
 }
 
+// audit writes the signatures under the office's audit, so that whoever keeps
+// the export can tell when that is rewritten.
+func (r *run) audit(ctx context.Context) error {
+	heads, err := r.e.o.Store.AuditHeads(ctx)
+	if err != nil {
+		return err
+	}
+	w, err := r.out.create("audit/heads.jsonl")
+	if err != nil {
+		return err
+	}
+	for _, h := range heads {
+		if _, err := w.Write(append(slices.Clip(h.Envelope), '\n')); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // documents writes the plans that devices have or should have, and the newest
 // manifest. Older ones are not kept by the office; the records name the
 // version and hash that was in force.
