@@ -89,7 +89,7 @@ func (s *Server) showTokens(w http.ResponseWriter, r *http.Request, v *visit, st
 
 func (v *visit) tokenRow(t fleet.Token, owner fleet.User) tokenRow {
 	row := tokenRow{
-		ID: t.ID, Name: t.Name, Hint: t.Hint, Owner: owner.Login, Created: v.L.Stamp(t.Created, v.Now), Expires: v.L.Date(t.Expires),
+		ID: t.ID, Name: t.Name, Hint: t.Hint, Owner: owner.Login, Created: v.L.Stamp(t.Created, v.Now), Expires: t.Expires.In(v.L.zone).Format(time.DateOnly),
 		From: t.LastFrom, State: "tokens.holds", Tone: "ok", Open: t.Usable(v.Now),
 	}
 	var scopes []string
