@@ -17,6 +17,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"gatecast/controller/fleet"
+	"gatecast/controller/sample"
 	"gatecast/controller/trust"
 	"gatecast/internal/needtool"
 )
@@ -180,6 +181,14 @@ func (w *world) tour(t testing.TB) map[string]string {
 	}
 	pages["draft"], pages["activate"] = programmePath(draft.ID), programmePath(draft.ID)+"/activate"
 	w.trouble(t, pages)
+	unused, err := w.store.ClipByName(t.Context(), "gongjianfa")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.store.DecideClip(t.Context(), unused.ID, fleet.ClipDecision{Step: fleet.StepRecall, By: sample.Approver, At: testNow, Reason: "号码念错"}); err != nil {
+		t.Fatal(err)
+	}
+	pages["clip_recalled"] = clipPath(unused.ID)
 	m, err := w.mutes.Mute(t.Context(), fleet.User{Login: "clerk", Name: "李工", Role: fleet.Clerk}, fleet.Area{All: true}, "播错了内容", time.Time{}, testNow)
 	if err != nil {
 		t.Fatal(err)

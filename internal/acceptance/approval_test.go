@@ -59,7 +59,7 @@ func TestClipIsSignedPlayedAndRecalled(t *testing.T) {
 	if said := o.decide(o.signer, clip, "approve", nil); !strings.Contains(said, "已签发") || !strings.Contains(said, "签发前没有试听") {
 		t.Fatalf("the approver's sign-off is not told:\n%s", said)
 	}
-	first := soon(8 * time.Second)
+	first := soon(6 * time.Second)
 	o.activate(slotsFrom(o, first, 40*time.Second, 1))
 	online.waitStatus(ready)
 	away.waitStatus(ready)
