@@ -32,6 +32,7 @@ func (s *Server) admissionRoutes(mux *http.ServeMux) {
 	s.may(mux, fleet.ActInstall, "POST /points/{id}/tone", s.testTone)
 	s.may(mux, fleet.ActInstall, "POST /points/{id}/heard", s.heard)
 	s.revokeRoutes(mux)
+	s.installRoutes(mux)
 }
 
 // newcomerOf returns the device that waits at a point, nil for none.
@@ -66,20 +67,16 @@ func (l *lang) newcomerOf(p *places, id fleet.PointID, now time.Time) *newcomerV
 // under the name that the form carries: what a page of an hour ago says about
 // another device does not count.
 func (s *Server) waitingAt(ctx context.Context, r *http.Request, v *visit) (fleet.Point, fleet.Device, error) {
-	id, err := pointID(r)
+	pt, err := s.ownPoint(ctx, v, r)
 	if err != nil {
-		return fleet.Point{}, fleet.Device{}, err
-	}
-	pt, err := s.o.Scopes.PointIn(ctx, v.User.Scope(), id)
-	if err != nil {
-		return pt, fleet.Device{}, fmt.Errorf("reading point: %w", err)
+		return pt, fleet.Device{}, err
 	}
 	all, err := s.o.Devices.Devices(ctx)
 	if err != nil {
 		return pt, fleet.Device{}, fmt.Errorf("reading devices: %w", err)
 	}
 	for _, d := range all {
-		if d.Point == id && string(d.ID) == r.FormValue("device") && d.State == fleet.DeviceQuarantine {
+		if d.Point == pt.ID && string(d.ID) == r.FormValue("device") && d.State == fleet.DeviceQuarantine {
 			return pt, d, nil
 		}
 	}

@@ -124,3 +124,71 @@ func TestRevokeAsksTwiceAndOffersTheSuccessor(t *testing.T) {
 		t.Errorf("it is %s, %v", now.State, err)
 	}
 }
+
+// TestPropertyCompanyInstallsAtItsOwnGate counts the taps of the person with
+// the phone: the gate, the code, on to the sound, tone, heard.
+func TestPropertyCompanyInstallsAtItsOwnGate(t *testing.T) {
+	w := newWorld(t)
+	p := w.points["初夏庭南门"]
+	var company, other string
+	places, err := w.store.Compounds(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range places {
+		if c.ID == p.Compound {
+			company = c.Property
+		}
+	}
+	for _, q := range w.points {
+		for _, c := range places {
+			if c.ID == q.Compound && c.Property != company {
+				other = installPath(q.ID)
+			}
+		}
+	}
+	user, err := w.store.UserByLogin(t.Context(), "clerk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	user.ID, user.Login, user.Name, user.Role, user.Company = 0, "wuye", "物业值班", fleet.PropertyAccount, company
+	if _, err := w.store.SaveUser(t.Context(), user); err != nil {
+		t.Fatal(err)
+	}
+	c := w.as(t, "wuye")
+	path := installPath(p.ID)
+	c.page("/install").count(`a[href="`+path+`"]`, 1)
+	c.page("/install").count(`a[href="`+other+`"]`, 0)
+	if res := c.get(other); res.Code != http.StatusNotFound {
+		t.Errorf("the gate of another company = %d", res.Code)
+	}
+	res := c.post(path+"/code", nil)
+	to := res.Header().Get("Location")
+	if res.Code != http.StatusSeeOther || !strings.HasPrefix(to, "/j/") {
+		t.Fatalf("code = %d, leads to %q\n%s", res.Code, to, res.Body)
+	}
+	c.page(to).count(`a[href="`+path+`"]`, 1)
+	c.page(path).has("main", "这里还没有设备接入")
+	hash, err := testTrust{}.HashCode(strings.TrimPrefix(to, "/j/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.store.Enrol(t.Context(), hash, fleet.Device{ID: "d-new", SPKI: []byte("d-new"), Hardware: "Pi"}, testNow); err != nil {
+		t.Fatal(err)
+	}
+	c.page(path).has("main", "设备已拿到身份")
+	w.connect(t, "d-new")
+	form := url.Values{"device": {"d-new"}, "back": {path}, "heard": {"yes"}}
+	for _, action := range []string{"/tone", "/heard"} {
+		if res := c.post(pointPath(p.ID)+action, form); res.Code != http.StatusSeeOther || res.Header().Get("Location") != path {
+			t.Fatalf("%s = %d, leads to %q\n%s", action, res.Code, res.Header().Get("Location"), res.Body)
+		}
+	}
+	page := c.page(path)
+	page.has("main", "这里已绑定设备")
+	page.has("main", "由 wuye 听到试音后启用")
+	if res := c.post(path+"/code", nil); res.Code != http.StatusConflict {
+		t.Errorf("a code to take over a gate that has a device = %d, want refused", res.Code)
+	}
+	w.as(t, "clerk").page(pointPath(p.ID)).count("#newcomer", 0)
+}

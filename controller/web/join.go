@@ -16,6 +16,7 @@ type joinView struct {
 	Line        string
 	File        string
 	State       codeState
+	Install     string // page on which the device is heard
 	Error       string // instead of everything else
 }
 
@@ -36,7 +37,7 @@ func (s *Server) joinGuide(w http.ResponseWriter, r *http.Request, v *visit) err
 	code := r.PathValue("code")
 	view := &joinView{
 		Point: pt.Name, Code: code, Line: s.o.Trust.JoinLine(code),
-		File: "/j/" + url.PathEscape(code) + "/join.txt", State: v.L.codeState(c, v.Now),
+		File: "/j/" + url.PathEscape(code) + "/join.txt", State: v.L.codeState(c, v.Now), Install: installPath(pt.ID),
 	}
 	units, err := s.o.Registry.Units(r.Context())
 	if err != nil {

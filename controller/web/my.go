@@ -29,7 +29,9 @@ func home(role fleet.Role) string {
 // myView is the list of one's own points.
 type myView struct {
 	Owner string // unit or company; empty if the account was given none
-	Rows  []myRow
+
+	MayInstall bool
+	Rows       []myRow
 }
 
 type myRow struct {
@@ -53,7 +55,7 @@ func (s *Server) my(ctx context.Context, v *visit, r *http.Request) (frame, erro
 		return f, fmt.Errorf("reading own points: %w", err)
 	}
 	today := s.dayOf(v.Now)
-	view := &myView{Owner: v.User.Company}
+	view := &myView{Owner: v.User.Company, MayInstall: fleet.May(v.User.Role, fleet.ActInstall)}
 	if v.User.Role == fleet.UnitAccount {
 		view.Owner = p.unit[v.User.Unit].Name
 	}
