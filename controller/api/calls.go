@@ -148,6 +148,7 @@ func (s *Server) pointViews(c *call, f fleet.PointFilter, code string) ([]pointV
 	if err != nil {
 		return nil, fmt.Errorf("reading devices: %w", err)
 	}
+	list := []pointView{}
 	unit, at := map[fleet.UnitID]fleet.Unit{}, map[fleet.PointID]*deviceView{}
 	for _, u := range units {
 		unit[u.ID] = u
@@ -156,12 +157,14 @@ func (s *Server) pointViews(c *call, f fleet.PointFilter, code string) ([]pointV
 		if d.State == fleet.DeviceActive {
 			at[d.Point] = &deviceView{
 				ID: d.ID, Online: d.Online, Seen: instant(d.LastSeen), Agent: d.Agent, Plan: d.PlanVersion, WantPlan: d.WantVersion,
-				Missing: len(d.ClipsMiss), TimeLevel: int(d.TimeLevel), Playing: d.Playing, Horizon: instant(d.Horizon), Conditions: d.Conditions,
+				Missing: len(d.ClipsMiss), TimeLevel: int(d.TimeLevel), Playing: d.Playing, Horizon: instant(d.Horizon), Conditions: append([]wire.Condition{}, d.Conditions...),
 			}
 		}
 	}
-	list := []pointView{}
 	for _, p := range points {
+		if p.Tags == nil {
+			p.Tags = []string{} // lists are never null
+		}
 		if code == "" || p.Code == code {
 			list = append(list, pointView{p.Code, p.Name, string(p.Kind), unit[p.Unit].Code, unit[p.Unit].Name, p.Tags, instant(p.ActiveFrom), at[p.ID]})
 		}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -76,6 +77,7 @@ func (s *Server) authority(w http.ResponseWriter, _ *http.Request, _ *visit) err
 	h := w.Header()
 	h.Set("Content-Type", "application/x-x509-ca-cert")
 	h.Set("Content-Disposition", `attachment; filename="gatecast-ca.crt"`)
-	_, _ = w.Write(s.o.Certificates.CA()) // the reader may have gone
+	// As text: browsers import either form, and curl reads this one only.
+	_ = pem.Encode(w, &pem.Block{Type: "CERTIFICATE", Bytes: s.o.Certificates.CA()}) // the reader may have gone
 	return nil
 }

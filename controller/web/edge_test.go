@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -137,7 +138,8 @@ func TestCertificatePage(t *testing.T) {
 	d.has("#page-print", "AA:BB")
 	d.has("#ca-print", "CC:DD")
 	res := w.client(t).get("/ca.crt")
-	if res.Code != http.StatusOK || res.Body.String() != "der" || res.Header().Get("Content-Type") != "application/x-x509-ca-cert" {
+	block, _ := pem.Decode(res.Body.Bytes())
+	if res.Code != http.StatusOK || block == nil || string(block.Bytes) != "der" || res.Header().Get("Content-Type") != "application/x-x509-ca-cert" {
 		t.Errorf("GET /ca.crt = %d %q", res.Code, res.Body)
 	}
 	w.serve(t, nil)
