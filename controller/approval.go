@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"os"
+	"time"
 
 	"gatecast/controller/fleet"
 	"gatecast/controller/store"
@@ -32,8 +33,9 @@ func (a officeApprovals) DecideClip(ctx context.Context, id fleet.ClipID, d flee
 	return a.c.DecideClip(ctx, id, d)
 }
 
-// approvedClips is what devices may fetch: the bytes of approved clips. A
-// draft, and a clip that was recalled, is as good as absent. One that has
+// approvedClips is what devices may fetch: the bytes of approved clips, and of
+// what an urgent broadcast plays that was signed without them. Any other draft,
+// and a clip that was recalled, is as good as absent. One that has
 // expired is still the clip that was signed; no device plays it.
 type approvedClips struct{ c *Controller }
 
@@ -42,7 +44,7 @@ func (a approvedClips) Open(sha256 string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if clip.State != fleet.ClipApproved {
+	if clip.State != fleet.ClipApproved && !a.c.urgent.Needs(clip, time.Now()) {
 		return nil, &fleet.Error{Code: fleet.NotFound, Text: "这段素材没有签发，或已召回。", TextEN: "This clip is not signed off, or was recalled."}
 	}
 	return a.c.media.Open(sha256)

@@ -32,6 +32,7 @@ import (
 	"gatecast/controller/dossier"
 	"gatecast/controller/fleet"
 	"gatecast/controller/incident"
+	"gatecast/controller/insertion"
 	"gatecast/controller/ledger"
 	"gatecast/controller/link"
 	"gatecast/controller/media"
@@ -71,6 +72,7 @@ type Controller struct {
 	Planner *planner.Planner
 
 	calendar *schedules.Calendar
+	ceilings wire.Ceilings
 
 	media   *media.Store
 	hub     *web.Hub
@@ -81,6 +83,7 @@ type Controller struct {
 	notary  *notary.Notary
 	auditor *notary.AuditSigner
 	mutes   *mute.Desk
+	urgent  *insertion.Desk
 	exports *dossier.Exporter
 
 	incidents *incident.Desk
@@ -159,11 +162,23 @@ func (c *Controller) openPlanning() error {
 	if err != nil {
 		return err
 	}
+	c.ceilings = ceilings
 	if c.calendar, err = c.o.Config.Calendar(); err != nil {
 		return fmt.Errorf("holiday_tables: %w", err)
 	}
+	zone, err := time.LoadLocation(c.o.Config.Sound.Zone)
+	if err != nil {
+		return fmt.Errorf("sound.zone: %w", err)
+	}
+	c.urgent, err = insertion.Open(context.Background(), insertion.Options{
+		Book: c.Store, Library: c.Store, Zone: zone, Strict: c.Trust.Strict(), Deliver: func() { c.Planner.Poke() }, Event: c.publish, Logger: c.part("insertion"),
+	})
+	if err != nil {
+		return err
+	}
 	c.Planner, err = planner.New(planner.Options{
-		Registry: c.Store, Content: c.Store, Ledger: c.Store, Documents: c.Store, Sealer: c.Trust,
+		Insertions: c.urgent,
+		Registry:   c.Store, Content: c.Store, Ledger: c.Store, Documents: c.Store, Sealer: c.Trust,
 		Offer:   func(_ context.Context, ids []wire.DeviceID) { c.link.OfferAll(ids) },
 		OnEvent: c.publish, Logger: c.part("planner"), Ceilings: ceilings, Demo: c.o.Demo, Calendar: c.calendar,
 		StaleAfter: c.o.Config.Devices.StaleAfter, DefaultClip: c.o.Config.Devices.DefaultClip,
@@ -176,10 +191,6 @@ func (c *Controller) openPlanning() error {
 	})
 	if err != nil {
 		return err
-	}
-	zone, err := time.LoadLocation(c.o.Config.Sound.Zone)
-	if err != nil {
-		return fmt.Errorf("sound.zone: %w", err)
 	}
 	c.auditor, err = notary.NewAuditSigner(notary.AuditOptions{
 		Store: c.Store, Sealer: c.Trust, Zone: zone, Logger: c.part("notary"),
@@ -262,7 +273,7 @@ func (c *Controller) openPages() (err error) {
 		Planner: officePlanner{c}, Keys: officeKeys{c}, JoinCodes: c.Store, Trust: officeTrust{c}, Audit: c.Store, Evidence: officeEvidence{c}, Logins: c.logins,
 		AuditBook: officeAudit{c.Store, c}, Retention: c.o.Config.Retention.Audit(), ErasePhone: c.o.Config.Retention.Phone(),
 		Publications: c.Store, Losses: c.Store, Recovery: officeRecovery{c}, Incidents: c.Store,
-		Mutes:  c.mutes,
+		Mutes: c.mutes, Urgent: c.urgent, Ceilings: c.ceilings, Insertions: c.Store,
 		Events: c.hub, Trouble: c.Store.Trouble, Logger: c.part("web"), Zone: zone, Name: c.o.Config.Name, Version: c.o.Version, Demo: c.o.Demo,
 		Calendar:       c.calendar,
 		AdminAddresses: c.o.Config.Web.Admins(), TrustedProxies: c.o.Config.Web.Proxies(), Insist: c.certificate != nil, Certificates: c.certificates(), Tokens: c.Store,
@@ -301,6 +312,7 @@ func (c *Controller) Start() error {
 		return console.Serve(ctx, c.o.Config.DataDir, desk.Do, c.part("console"))
 	}, c.fail)
 	c.stack.Go("retention", c.tidy, c.fail)
+	c.stack.Go("insertions", c.urgent.Run, c.fail)
 	c.stack.Go("planner", c.Planner.Run, c.fail)
 	handler := depot.Handler(depot.Options{
 		Store: c.Store, Trust: c.Trust, Clips: approvedClips{c}, MQTTAddr: c.MQTTAddr(),

@@ -265,10 +265,19 @@ func (k *keeper) documents(ctx context.Context, offer wire.PlanOffer) (plan, man
 	return plan, manifest, err
 }
 
+// urgentJitter is within how long a fleet comes for the clip of something
+// urgent; the server bounds how many it serves at once.
+const urgentJitter = 2 * time.Second
+
 // spread returns how long to wait before fetching the clips of p, so that a
 // fleet does not come at once. A plan that sounds soon is fetched sooner.
 func (k *keeper) spread(p *wire.Plan, now time.Time) time.Duration {
 	most := k.l.o.FetchJitter
+	for _, s := range p.Slots {
+		if s.Urgent && time.Unix(s.EndS, 0).After(now) {
+			most = min(most, urgentJitter)
+		}
+	}
 	for _, s := range p.Slots {
 		if start := time.Unix(s.StartS, 0); start.After(now) {
 			most = min(most, start.Sub(now)/10)

@@ -16,6 +16,7 @@ const (
 	maxClips    = 1_000
 	maxGrace    = 6 * 60 * 60 // seconds
 	maxSlotSpan = 26 * 60 * 60
+	maxRepeats  = 60 // of a slot that cuts in
 	minGainDB   = -120
 	maxGainDB   = 40
 )
@@ -90,12 +91,14 @@ func checkSlots(p *wire.Plan) error {
 			return fmt.Errorf("%w: slot %q is before the one in front of it", ErrShape, s.ID)
 		case s.StartS <= 0 || s.EndS <= s.StartS || s.EndS-s.StartS > maxSlotSpan:
 			return fmt.Errorf("%w: slot %q from %d to %d", ErrShape, s.ID, s.StartS, s.EndS)
-		case s.GraceS < 0 || s.GraceS > maxGrace:
+		case s.GraceS < 0 || s.GraceS > maxGrace && !s.Urgent || s.GraceS > maxSlotSpan:
 			return fmt.Errorf("%w: slot %q with a grace of %d s", ErrShape, s.ID, s.GraceS)
 		case !(s.GainDB >= minGainDB && s.GainDB <= maxGainDB):
 			return fmt.Errorf("%w: slot %q with a gain of %v dB", ErrShape, s.ID, s.GainDB)
 		case s.Count < 1 || s.Count > 1 && s.EveryS < 1 || s.EveryS > maxSlotSpan:
 			return fmt.Errorf("%w: slot %q with %d plays every %d s", ErrShape, s.ID, s.Count, s.EveryS)
+		case s.Urgent && s.Count > maxRepeats:
+			return fmt.Errorf("%w: slot %q cuts in %d times", ErrShape, s.ID, s.Count)
 		case int64(s.Count-1)*s.EveryS >= s.EndS-s.StartS:
 			return fmt.Errorf("%w: slot %q ends before its last play", ErrShape, s.ID)
 		}

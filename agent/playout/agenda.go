@@ -33,11 +33,17 @@ func (p *entry) latest() time.Time {
 const agendaSpan = 25 * time.Hour
 
 // expand returns the plays of p that start in [from, to), by start, with the
-// default clip for each if the plan is stale and has one. A slot that does not
+// default clip for each if the plan is stale and has one. Those of slots that
+// cut in may have started earlier, since is for them. A slot that does not
 // expand was refused with its plan; it is passed over.
-func expand(p *wire.Plan, from, to time.Time, stale bool) []entry {
+func expand(p *wire.Plan, since, from, to time.Time, stale bool) []entry {
 	var plays []entry
+	whole := from
 	for _, s := range p.Slots {
+		from := whole
+		if s.Urgent {
+			from = since
+		}
 		if s.EndS < from.Unix() || s.StartS > to.Unix() || s.StartS >= p.HorizonS && p.HorizonS > 0 {
 			continue
 		}
@@ -50,7 +56,7 @@ func expand(p *wire.Plan, from, to time.Time, stale bool) []entry {
 				continue
 			}
 			e := entry{Play: play, plan: p.Version, end: time.Unix(s.EndS, 0).UTC(), planned: play.Clip}
-			if stale && p.Default != "" {
+			if stale && p.Default != "" && !s.Urgent {
 				e.Clip = p.Default
 			}
 			plays = append(plays, e)

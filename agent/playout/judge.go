@@ -56,6 +56,8 @@ func reasonOf(cause error) wire.Reason {
 	switch {
 	case errors.Is(cause, errMuted):
 		return wire.ReasonMuted
+	case errors.Is(cause, errPreempted):
+		return wire.ReasonPreempted
 	}
 	return wire.ReasonStopped
 }

@@ -34,6 +34,7 @@ type state struct {
 	late         map[wire.PlayID]refusal // due late when first seen, and why
 	waiting      map[wire.PlayID]refusal // due, inside their grace, and what holds them up
 	retry        time.Time               // no device is tried before
+	gap          time.Time               // no play that cuts in starts before: repeats must not run into each other
 
 	clips   map[string]*clip // decoded ahead: those of the next two plays
 	loading bool
@@ -156,6 +157,10 @@ func (e *Engine) dropReplanned(now walltime.Stamp) {
 	if c := e.current; c != nil && !slices.ContainsFunc(e.s.agenda, func(p entry) bool {
 		return p.ID == c.play.ID && p.At.Equal(c.play.At) && p.Clip == c.play.Clip
 	}) {
+		if c.play.Urgent {
+			c.cut(errCancelled) // also what sounds already
+			return
+		}
 		c.withdraw(errReplanned)
 	}
 }
@@ -240,12 +245,15 @@ func (e *Engine) span(now walltime.Stamp) {
 	if !e.s.to.IsZero() && now.Wall.Add(time.Hour).Before(e.s.to) && !now.Wall.Before(e.s.from) {
 		return
 	}
-	owed := latest(time.Unix(e.s.plan.FromS, 0), wire.FromUS(e.s.plan.IssuedUS), e.s.known)
+	// What cuts in is owed from its own start: the plan that brings it may be a
+	// later one than the first that had it.
+	urgent := latest(time.Unix(e.s.plan.FromS, 0), e.s.known)
+	owed := latest(urgent, wire.FromUS(e.s.plan.IssuedUS))
 	if !e.s.last.Wall.IsZero() && e.s.agenda != nil {
 		owed = latest(owed, earliest(e.s.last.Wall, now.Wall).Add(-maxGrace))
 	}
 	e.s.from, e.s.to = earliest(owed, now.Wall), now.Wall.Add(agendaSpan)
-	e.s.agenda = expand(e.s.plan, owed, e.s.to, e.s.stale)
+	e.s.agenda = expand(e.s.plan, urgent, owed, e.s.to, e.s.stale)
 	if e.s.agenda == nil {
 		e.s.agenda = []entry{}
 	}
@@ -292,11 +300,12 @@ func (e *Engine) settle(now walltime.Stamp) (more bool) {
 	if len(due) == 0 {
 		return false
 	}
-	due = e.newestOfSlot(now, due)
+	due, urgent := urgentFirst(e.newestOfSlot(now, due))
 	if e.busy() {
-		for _, p := range due {
-			e.s.waiting[p.ID] = refusal{wire.ReasonOther, "the play before it was still sounding"}
-		}
+		e.makeWay(now, urgent, due)
+		return false
+	}
+	if urgent && time.Now().Before(e.s.gap) {
 		return false
 	}
 	for _, p := range due {
@@ -324,7 +333,7 @@ func (e *Engine) newestOfSlot(now walltime.Stamp, due []*entry) []*entry {
 		newest[p.Slot] = p
 	}
 	return slices.DeleteFunc(due, func(p *entry) bool {
-		if newest[p.Slot] == p {
+		if newest[p.Slot] == p || p.Urgent {
 			return false
 		}
 		e.skip(now, p, e.why(p))
@@ -340,7 +349,7 @@ func (e *Engine) startLate(now walltime.Stamp, p *entry) bool {
 	if !ready {
 		return false
 	}
-	if late := now.Wall.Sub(p.At); late > minGrace {
+	if late := now.Wall.Sub(p.At); late > minGrace && !p.Urgent {
 		if next := e.next(now.Wall); next != nil && start.Add(length(c)).After(next.At) {
 			e.skip(now, p, e.why(p))
 			return false
@@ -366,6 +375,12 @@ func (e *Engine) consider(now walltime.Stamp, p *entry, start time.Time) (wire.M
 	if !ok {
 		if !p.At.After(now.Wall) {
 			e.skip(now, p, r)
+		}
+		return c, false
+	}
+	if !p.Urgent && e.cutsIn(now, start.Add(length(c))) {
+		if !p.At.After(now.Wall) {
+			e.s.waiting[p.ID] = refusal{wire.ReasonPreempted, errPreempted.Error()}
 		}
 		return c, false
 	}

@@ -291,6 +291,9 @@ func (e *Engine) finished(r result) {
 		e.o.Conditions.Clear(condition.JournalFault)
 	}
 	if r.begun {
+		if r.play.Urgent {
+			e.s.gap = time.Now().Add(urgentGap)
+		}
 		e.settled(r.play.ID, r.play.At)
 		e.s.starts = append(e.s.starts, latest(r.play.At, wire.FromUS(r.outcome.StartedUS)))
 		if len(e.s.starts) > maxStarts {
@@ -312,7 +315,7 @@ func (e *Engine) finished(r result) {
 func (e *Engine) notBegun(r result) {
 	switch {
 	case errors.Is(r.err, errReplanned), errors.Is(r.err, errMoved):
-	case errors.Is(r.err, errMuted): // skipped by the loop
+	case errors.Is(r.err, errMuted), errors.Is(r.err, errPreempted), errors.Is(r.err, errCancelled): // the loop's to settle
 	case errors.Is(r.err, errStopped), errors.Is(r.err, errRecalled), errors.Is(r.err, errShutdown):
 		if !errors.Is(r.err, errShutdown) {
 			e.skip(e.o.Clock.Now(), &r.play, refusal{wire.ReasonStopped, r.err.Error()})

@@ -15,6 +15,10 @@
 // Late plays never come in a burst: of one slot only the newest is made up,
 // and only if it ends before the next one starts.
 //
+// A slot that is urgent cuts in: what sounds fades out (reason preempted), what
+// becomes due meanwhile waits as long as its grace allows, and each of its own
+// plays is made up until the slot ends. Ceilings hold for it like for any other.
+//
 // A plan goes stale when the controller has not been heard for as long as the
 // plan says. Then its default clip sounds in place of every other, and intent
 // and outcome say so; a plan that names none is played on. A condition tells
@@ -251,12 +255,15 @@ func (e *Engine) Ready() []string {
 }
 
 // errStopped ends a play by order of a person, errMuted because the office
-// wants silence, errRecalled because its clip must not sound any more,
-// errShutdown with the program, errReplanned before it began because the plan
-// has it no longer.
+// wants silence, errPreempted because something urgent cuts in, errCancelled
+// because that is not in the plan any more, errRecalled because its clip must
+// not sound any more, errShutdown with the program, errReplanned before it
+// began because the plan has it no longer.
 var (
 	errStopped   = errors.New("stopped by command")
 	errMuted     = errors.New("muted by the office")
+	errPreempted = errors.New("an urgent broadcast cuts in")
+	errCancelled = errors.New("the urgent broadcast was cancelled")
 	errShutdown  = errors.New("agent was stopped")
 	errReplanned = errors.New("no longer in the plan")
 	errRecalled  = errors.New("clip was recalled")

@@ -202,7 +202,7 @@ func TestJudge(t *testing.T) {
 func TestExpandOrdersPlaysOfAllSlots(t *testing.T) {
 	p := testPlan(testSlot("gates.a", 10, 3), testSlot("gates.b", 11, 2), testSlot("gates.far", 60*26, 1))
 	var got []string
-	for _, e := range expand(p, minutes(12), minutes(60), false) {
+	for _, e := range expand(p, minutes(12), minutes(12), minutes(60), false) {
 		got = append(got, string(e.ID[len("2026-11-23.gates."):]))
 	}
 	if diff := cmp.Diff([]string{"a#2", "b#2", "a#3"}, got); diff != "" {

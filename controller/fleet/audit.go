@@ -76,9 +76,14 @@ const (
 
 // What is silenced and what cuts in.
 const (
-	AuditMute        AuditCode = "mute"         // gates were silenced
-	AuditUnmute      AuditCode = "unmute"       // and let sound again
-	AuditMuteApprove AuditCode = "mute_approve" // somebody stood up for it: its slots are exempt
+	AuditMute         AuditCode = "mute"          // gates were silenced
+	AuditUnmute       AuditCode = "unmute"        // and let sound again
+	AuditMuteApprove  AuditCode = "mute_approve"  // somebody stood up for it: its slots are exempt
+	AuditUrgent       AuditCode = "urgent"        // an urgent broadcast was submitted
+	AuditUrgentFirst  AuditCode = "urgent_first"  // and sounds before the second person looked
+	AuditUrgentSigned AuditCode = "urgent_signed" // signed off or confirmed
+	AuditUrgentEnded  AuditCode = "urgent_ended"  // refused or cancelled
+	AuditUrgentLapsed AuditCode = "urgent_lapsed" // stopped, because nobody confirmed it in time
 )
 
 // What is done to the audit and to personal data, by people and by the
@@ -110,7 +115,7 @@ var AuditCodes = []AuditCode{
 	AuditClip, AuditProgramme, AuditActivate, AuditPublish, AuditAmend, AuditExport,
 	AuditClipEdit, AuditClipSubmit, AuditClipApprove, AuditClipReturn, AuditClipRecall,
 	AuditJoinCode, AuditPointSync, AuditPointTime, AuditConfirmPlans, AuditRegistry, AuditTone, AuditAccepted, AuditUnheard, AuditRevoked, AuditIncident,
-	AuditMute, AuditUnmute, AuditMuteApprove,
+	AuditMute, AuditUnmute, AuditMuteApprove, AuditUrgent, AuditUrgentFirst, AuditUrgentSigned, AuditUrgentEnded, AuditUrgentLapsed,
 	AuditRestore, AuditViewed, AuditExported, AuditPruned, AuditRetention, AuditReveal, AuditPhoneErased,
 	AuditKeys, AuditRotate, AuditMode, AuditToSign, AuditManifest,
 }

@@ -26,6 +26,7 @@ func (p *Planner) ensureManifest(ctx context.Context, w *world, now time.Time) e
 		return nil // the approver does: see TakeManifest
 	}
 	m := p.wanted(w)
+	m.Clips = append(m.Clips, p.urgentClips(w, now)...)
 	if p.manifest.version == 0 {
 		if err := p.recallManifest(ctx); err != nil {
 			return err

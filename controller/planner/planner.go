@@ -79,6 +79,12 @@ type Sealer interface {
 	OpenManifest(envelope []byte) (wire.Manifest, error)
 }
 
+// Insertions knows the urgent broadcasts.
+type Insertions interface {
+	// Live returns those that belong into plans at now; it is not changed.
+	Live(now time.Time) []fleet.Insertion
+}
+
 // Options of a Planner. Required are the fields above Calendar.
 type Options struct {
 	Registry  Registry
@@ -90,6 +96,8 @@ type Options struct {
 	OnEvent   func(fleet.Event)
 	Logger    *slog.Logger
 	Ceilings  wire.Ceilings
+
+	Insertions Insertions // urgent broadcasts; nil means that there are none
 
 	Calendar    *schedules.Calendar // nil means the shipped table
 	Demo        bool                // accepts programmes marked demo

@@ -203,6 +203,7 @@ func (p *Planner) compile(ctx context.Context, w *world, active []fleet.Programm
 				addSlot(play, index, s, clips)
 			}
 		}
+		p.addUrgent(play, index, w, pt.ID, now)
 		if pp.device.ID != "" && pp.device.Awaiting == fleet.AwaitNothing {
 			pp.plan = play
 		}

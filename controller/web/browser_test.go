@@ -193,6 +193,13 @@ func (w *world) tour(t testing.TB) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	i, err := w.urgent.Submit(t.Context(), fleet.User{Login: "clerk", Name: "李工", Role: fleet.Clerk}, fleet.Insertion{
+		Clip: 1, Area: fleet.Area{All: true}, Repeats: 3, Until: testNow.Add(time.Hour), Reason: "冒充燃气公司的骗子正在入户",
+	}, testNow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages["urgents"], pages["urgent_new"], pages["urgent"] = "/urgent", "/urgent/new", urgentPath(i.ID)
 	pages["mute"], pages["mutes"], pages["mute_board"] = "/mute", "/mutes", mutePath(m.ID)
 	return pages
 }

@@ -95,7 +95,9 @@ func families() map[string][]string {
 	}
 	f["mute.reason."], f["mute.until."] = slices.Clone(muteReasons), []string{"open", "1h", "day"}
 	f["mute.approved."], f["mute.banner"], f["mute.sum"] = []string{"true", "false"}, []string{"", ".some"}, []string{"", ".lifted"}
-	f["done."] = append(f["done."], "muted", "unmuted", "mute_approved")
+	f["done."] = append(f["done."], "muted", "unmuted", "mute_approved", "urgent", "urgent_signed", "urgent_ended")
+	f["urgent.state."] = []string{"waiting", "live", "refused", "cancelled", "unconfirmed", "over"}
+	f["urgent.quiet."] = []string{string(fleet.Midday), string(fleet.Night)}
 	for _, v := range append(slices.Clone(fleet.Verdicts), fleet.Due) {
 		f["verdict."] = append(f["verdict."], string(v))
 	}

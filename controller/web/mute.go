@@ -3,7 +3,6 @@ package web
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -421,5 +420,3 @@ type Mutes interface {
 	MuteBook
 	MuteDesk
 }
-
-var errNoMutes = errors.New("web options: Mutes is required")

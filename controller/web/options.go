@@ -246,6 +246,9 @@ type Options struct {
 	Keys         Keys // nil means an office without pages about keys
 	Incidents    Incidents
 	Mutes        Mutes
+	Urgent       UrgentDesk
+	Insertions   Insertions
+	Ceilings     wire.Ceilings // what the signed envelope allows, for warnings
 
 	Logins *auth.Logins
 	Events *Hub // nil means that pages are refreshed by the clock only
@@ -286,8 +289,8 @@ func (o *Options) validate() error {
 		return errors.New("web options: JoinCodes, Trust, Audit and AuditBook are required")
 	case o.Publications == nil, o.Losses == nil, o.Recovery == nil, o.Evidence == nil, o.Incidents == nil:
 		return errors.New("web options: Publications, Losses, Recovery, Evidence and Incidents are required")
-	case o.Mutes == nil:
-		return errNoMutes
+	case o.Mutes == nil, o.Urgent == nil, o.Insertions == nil:
+		return errors.New("web options: Mutes, Urgent and Insertions are required")
 	case o.Logins == nil, o.Logger == nil, o.Zone == nil:
 		return errors.New("web options: Logins, Logger and Zone are required")
 	}

@@ -83,6 +83,7 @@ func (s *Server) routes() http.Handler {
 	s.edgeRoutes(mux)
 	s.muteRoutes(mux)
 	s.keyRoutes(mux)
+	s.urgentRoutes(mux)
 
 	s.handle(mux, fleet.ActAccount, "/", s.wrap(fleet.ActAccount, func(http.ResponseWriter, *http.Request, *visit) error {
 		return errNoPage

@@ -17,6 +17,7 @@ import (
 	"gatecast/controller/auth"
 	"gatecast/controller/dossier"
 	"gatecast/controller/fleet"
+	"gatecast/controller/insertion"
 	"gatecast/controller/mute"
 	"gatecast/controller/notary"
 	"gatecast/controller/planner"
@@ -42,6 +43,7 @@ type world struct {
 	media   testMedia
 	planner *planner.Planner
 	mutes   *mute.Desk
+	urgent  *insertion.Desk
 	server  *Server
 	hub     *Hub
 	log     *logBuffer
@@ -67,6 +69,9 @@ func openWorld(t testing.TB, dir string) *world {
 	w := &world{store: db, hub: &Hub{}, log: &logBuffer{}, points: map[string]fleet.Point{}}
 	w.setNow(testNow.Add(-time.Hour))
 	w.content(t, dir)
+	if w.urgent, err = insertion.Open(t.Context(), insertion.Options{Book: db, Library: db, Zone: shanghai, Now: w.now}); err != nil {
+		t.Fatal(err)
+	}
 	if w.mutes, err = mute.Open(t.Context(), mute.Options{Orders: db, Places: db, Sealer: w.trust}); err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +115,7 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 	}
 	o := Options{
 		Registry: w.store, Scopes: w.store, Points: w.store, Devices: w.store, Admission: testAdmission{w}, Ledger: w.store, JoinCodes: w.store, Audit: w.store, Publications: w.store, Losses: w.store, Recovery: w.store, Incidents: w.store, Tokens: w.store, Clips: w.store, Programmes: w.store,
-		Mutes:     w.mutes,
+		Mutes: w.mutes, Urgent: w.urgent, Insertions: w.store,
 		Approvals: w.store,
 		Media:     w.media, Planner: testPlanner{w.planner}, Trust: testTrust{}, Keys: testKeys{w}, Evidence: testEvidence{w}, Logins: logins, Events: w.hub,
 		AuditBook: testAudit{w.store, w},

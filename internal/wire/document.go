@@ -107,6 +107,11 @@ type PlanSlot struct {
 	Playlist []int   `json:"playlist"`
 	GraceS   int64   `json:"grace_s"` // how late a play may start
 	GainDB   float64 `json:"gain_db,omitempty"`
+	// Urgent says that the slot cuts in: what sounds makes way, no other play
+	// starts while it lasts, and a device that comes late makes its plays up, one
+	// after the other, until EndS. An agent that does not know the field plays it
+	// like any other slot.
+	Urgent bool `json:"urgent,omitempty"`
 }
 
 // Play is one planned sounding.
@@ -117,6 +122,7 @@ type Play struct {
 	Clip   string // SHA-256
 	Grace  time.Duration
 	GainDB float64
+	Urgent bool
 }
 
 // Plays expands s, a slot of p. A playlist index outside the plan's clips is
@@ -138,6 +144,7 @@ func (p *Plan) Plays(s PlanSlot) ([]Play, error) {
 			Clip:   p.Clips[i],
 			Grace:  time.Duration(s.GraceS) * time.Second,
 			GainDB: s.GainDB,
+			Urgent: s.Urgent,
 		})
 	}
 	return plays, nil

@@ -28,6 +28,7 @@ import (
 //	1  2026-11-23  added: State.Held, Plan.Recalled, ManifestClip.FromUS and UntilUS
 //	1  2026-11-23  added: kind mute, Mute, State.Mute, reason muted
 //	1  2026-11-23  added: Hello.Run
+//	1  2026-11-23  added: PlanSlot.Urgent
 const Protocol = 1
 
 // Limits of one message.

@@ -17,3 +17,12 @@ CREATE TABLE mutes (
   lifted_by    TEXT NOT NULL DEFAULT '',         -- login
   lift_reason  TEXT NOT NULL DEFAULT ''          -- in the person's words
 );
+
+-- Urgent one-off broadcasts (紧急插播).
+CREATE TABLE insertions (
+  id       INTEGER PRIMARY KEY,
+  at_us    INTEGER NOT NULL,                     -- when it was submitted
+  until_us INTEGER NOT NULL,                     -- no play starts later
+  state    TEXT NOT NULL,                        -- fleet.InsertionState
+  body     TEXT NOT NULL                         -- JSON of fleet.Insertion, without its id
+);
