@@ -119,8 +119,12 @@ func (a *App) keepCertificate(ctx context.Context) {
 			return
 		case <-timer.C:
 		case <-a.rooted:
-			// A fleet must not come at once.
-			timer.Reset(roots{a}.spread())
+			// A fleet must not come at once, nor be without a link for long.
+			spread := roots{a}.spread()
+			if !a.link.Connected() {
+				spread /= 10
+			}
+			timer.Reset(spread)
 			continue
 		}
 		timer.Reset(renewEvery)

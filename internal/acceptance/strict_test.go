@@ -15,7 +15,9 @@ import (
 
 // TestStrictModeFromUploadToLoudspeaker walks the whole way in strict mode: the
 // library key never touches the controller, a clip that was signed off waits
-// until gatecast sign has signed it elsewhere, and then a gate plays it.
+// until gatecast sign has signed it elsewhere, and then a gate plays it. Not even
+// a test tone sounds before the first signature: nobody has said within which
+// limits.
 func TestStrictModeFromUploadToLoudspeaker(t *testing.T) {
 	t.Parallel()
 	o := layOut(t, t.TempDir(), "")
@@ -34,9 +36,7 @@ func TestStrictModeFromUploadToLoudspeaker(t *testing.T) {
 	o.logIn(once)
 	clip := testClip(3 * time.Second)
 	o.addClip("ding", wavOf(clip))
-	g := newGate(t, o, "SL-01-01")
-	first := soon(12 * time.Second)
-	programme := slotsFrom(o, first, 15*time.Second, 1)
+	programme := slotsFrom(o, soon(time.Minute), 15*time.Second, 1)
 	if status, page := o.upload("/programmes", "", nil, map[string]string{"yaml": programme}); status != http.StatusOK || !strings.Contains(text(page), "还没有用素材密钥签署") {
 		t.Errorf("a programme with a clip that is not signed: %d\n%s", status, text(page))
 	}
@@ -72,6 +72,7 @@ func TestStrictModeFromUploadToLoudspeaker(t *testing.T) {
 		t.Errorf("after the import\n%s", page)
 	}
 
+	g := newGate(t, o, "SL-01-01")
 	o.activate(slotsFrom(o, soon(6*time.Second), 15*time.Second, 1))
 	eventually(t, 40*time.Second, func() string {
 		if strings.Contains(text(o.get("/")), "已播 1") {
