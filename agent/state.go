@@ -28,7 +28,8 @@ func (a *App) state() wire.State {
 		Playing: a.engine.Playing(), Conditions: a.faults.List(),
 		Mute: a.plans.MuteState(wire.US(now.Wall)),
 	}
-	if p, _, hash, ok := a.plans.Current(); ok {
+	p, _, hash, ok := a.plans.Current()
+	if ok {
 		s.PlanVersion, s.PlanSHA256, s.HorizonS = p.Version, hash, p.HorizonS
 		for _, sha := range p.Clips {
 			if a.clips.Have(sha) {
@@ -37,8 +38,10 @@ func (a *App) state() wire.State {
 				s.ClipsMissing = append(s.ClipsMissing, sha)
 			}
 		}
-		s.Held = a.held(p)
+	} else {
+		p = &wire.Plan{}
 	}
+	s.Held = a.held(p)
 	return s
 }
 

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"database/sql"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -230,21 +232,23 @@ func TestClipsOfAnOlderDatabaseSoundOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "gatecast.db")
-	old, err := open(t.Context(), path, Options{}, steps[:purgesSince-1])
+	// Not opened as a store: that reads columns of later migrations.
+	old := &Store{path: path, logger: slog.New(slog.DiscardHandler), clock: time.Now}
+	if err := old.migrate(t.Context(), steps[:purgesSince-1]); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", dsn(path, ""))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, withdrawn := range []int64{0, wire.US(t0)} {
-		_, err = change(t.Context(), old, func(tx *tx) (none, error) {
-			_, err := tx.exec(`INSERT INTO clips (sha256, name, title, text, bytes, rate, frames, lufs, true_peak, gain_db, uploaded_us, by, withdrawn_us) VALUES (?, ?, '旧', '词', 1, 24000, 24000, -18, -2, 0, ?, 'old', ?)`,
-				fmt.Sprint(i), fmt.Sprint("old", i), wire.US(t0.AddDate(-1, 0, 0)), withdrawn)
-			return none{}, err
-		})
+		_, err := db.ExecContext(t.Context(), `INSERT INTO clips (sha256, name, title, text, bytes, rate, frames, lufs, true_peak, gain_db, uploaded_us, by, withdrawn_us) VALUES (?, ?, '旧', '词', 1, 24000, 24000, -18, -2, 0, ?, 'old', ?)`,
+			fmt.Sprint(i), fmt.Sprint("old", i), wire.US(t0.AddDate(-1, 0, 0)), withdrawn)
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := old.Close(); err != nil {
+	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
 	s := openTestStore(t, path)
