@@ -83,7 +83,9 @@ compounds:
   - {unit: SL-01, name: 松风苑}
 points:
   - {code: SL-01-01, name: 松风苑南门, kind: gate, unit: SL-01, compound: 松风苑}
-  - {code: SL-01-02, name: 松风苑北门, kind: gate, unit: SL-01, compound: 松风苑}
+  - {code: SL-01-02, name: 松风苑北门, kind: gate, unit: SL-01, compound: 松风苑, duty: 王建国, phone: "13812345678"}
+liaisons:
+  - {unit: SL-01, name: 李秀英, post: 联络员, phone: "13912345678"}
 `
 
 // newOffice sets an office up as the README says, starts it and logs in.
@@ -328,16 +330,21 @@ func (o *office) joinLine(pointCode string) string {
 	return strings.Join(fields, " ")
 }
 
-// accept sounds the test tone of the device that waits at a point and says that
-// it was heard; then it waits until the device has its first plan to play.
-func (o *office) accept(pointCode string) {
+// pointPath returns the page of a point.
+func (o *office) pointPath(pointCode string) string {
 	o.t.Helper()
 	m := regexp.MustCompile(`<option value="(\d+)">` + regexp.QuoteMeta(cmp.Or(pointNames[pointCode], pointCode))).FindStringSubmatch(o.get("/enrol"))
 	if m == nil {
 		o.t.Fatalf("there is no point %s", pointCode)
 	}
-	path := "/points/" + m[1]
-	device := ""
+	return "/points/" + m[1]
+}
+
+// accept sounds the test tone of the device that waits at a point and says that
+// it was heard; then it waits until the device has its first plan to play.
+func (o *office) accept(pointCode string) {
+	o.t.Helper()
+	path, device := o.pointPath(pointCode), ""
 	eventually(o.t, time.Minute, func() string {
 		page := o.get(path)
 		tone := regexp.MustCompile(`(?s)/tone"><input type="hidden" name="device" value="([^"]+)">.*?<button[^>]*?( disabled)?>`).FindStringSubmatch(page)
