@@ -109,10 +109,11 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request, v *visit) error 
 	case r.FormValue("sure") != "yes":
 		return again(v.L.T("revoke.unsure"))
 	}
-	if err := s.o.Admission.Revoke(r.Context(), id); err != nil {
+	ctx, line := s.withAudit(r, v, fleet.Audit{What: fleet.AuditRevoked, Object: view.Point, Detail: string(id) + " " + view.Reason})
+	if err := s.o.Admission.Revoke(ctx, id); err != nil {
 		return fmt.Errorf("revoking device %q: %w", id, err)
 	}
-	s.audit(r, v, fleet.AuditRevoked, view.Point, string(id)+" "+view.Reason)
+	s.audited(r, line)
 	if r.FormValue("then") == "replace" && view.MayEnrol {
 		r.Form.Set("point", fmt.Sprint(view.ID))
 		if err := s.issueCode(w, r, v); err != nil {
