@@ -50,7 +50,7 @@ func TestAuditHoldsWhatWasDone(t *testing.T) {
 
 	o.clerk = o.browser("auditor", auditorOnce)
 	page := text(o.get("/audit?who=clerk"))
-	for _, want := range []string{"松风苑南门 须与时间服务器同步才出声", "need_sync false → true", "喇叭不响，联系门岗", "为 松风苑南门 生成接入码", "GET /audit", "127.0.0.1", "内容管理员"} {
+	for _, want := range []string{"松风苑南门 须与时间服务器同步才出声", "须时间同步 false → true", "喇叭不响，联系门岗", "为 松风苑南门 生成接入码", "GET /audit", "127.0.0.1", "内容管理员"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the audit does not say %q\n%s", want, page)
 		}
