@@ -105,6 +105,10 @@ func (l *Logins) Duty(user fleet.User) Duty {
 // a failed login and yields *Refused.
 func (l *Logins) prove(ctx context.Context, user fleet.User, password string, v Visitor) error {
 	now := l.now()
+	v, err := l.seated(ctx, user.Login, v, now)
+	if err != nil {
+		return err
+	}
 	if err := l.open(ctx, user.Login, v, now); err != nil {
 		return err
 	}
@@ -185,7 +189,12 @@ func (l *Logins) EndOthers(ctx context.Context, user fleet.User, token string) (
 }
 
 // Pauses returns the pauses of an account that are under way; an empty Address
-// stands for every address that is new to it.
+// stands for every address that is new to it. ByBrowser tells those of a
+// browser.
 func (l *Logins) Pauses(login string) []fleet.LoginFailures {
 	return l.pauses.of(fleet.NormalLogin(login), l.now())
 }
+
+// ByBrowser reports whether failures were counted by a browser that is known,
+// not by an address.
+func ByBrowser(f fleet.LoginFailures) bool { return strings.HasPrefix(f.Address, browserSeat) }

@@ -123,6 +123,34 @@ type Visitor struct {
 	Address string // without port
 	Agent   string // browser, as it names itself
 	Old     string // token of a session to end, empty if none
+	Browser string // token that the browser keeps between logins, empty if it keeps none: see NewBrowser
+
+	seat string // what failures are counted by: the address, or a browser that is known
+}
+
+// NewBrowser returns a token for a browser to keep. Once somebody logged in
+// with it, failures of that account in that browser are counted apart from
+// those of the address: whoever types wrong passwords behind the same router
+// or proxy does not keep them out. The token is worth nothing else.
+func NewBrowser() string { return newToken() }
+
+// browserSeat marks seats that are browsers.
+const browserSeat = "browser:"
+
+// seated returns v with the seat that it has for login.
+func (l *Logins) seated(ctx context.Context, login string, v Visitor, now time.Time) (Visitor, error) {
+	v.seat = v.Address
+	if v.Browser == "" || len(v.Browser) > 100 {
+		return v, nil
+	}
+	known, err := l.store.KnownAddress(ctx, login, browserSeat+tokenHash(v.Browser), now)
+	if err != nil {
+		return v, fmt.Errorf("looking up the browser of a login: %w", err)
+	}
+	if known {
+		v.seat = browserSeat + tokenHash(v.Browser)
+	}
+	return v, nil
 }
 
 // Login checks the password and starts a session. It returns the token for
@@ -137,6 +165,10 @@ func (l *Logins) Login(ctx context.Context, login, password string, v Visitor) (
 		login = login[:200] // bounds what a failed login makes us remember
 	}
 	now := l.now()
+	v, err := l.seated(ctx, login, v, now)
+	if err != nil {
+		return "", fleet.User{}, err
+	}
 	if err := l.open(ctx, login, v, now); err != nil {
 		return "", fleet.User{}, err
 	}
@@ -165,7 +197,7 @@ func (l *Logins) Login(ctx context.Context, login, password string, v Visitor) (
 
 // open returns *Refused while login from v has to wait.
 func (l *Logins) open(ctx context.Context, login string, v Visitor, now time.Time) error {
-	wait, err := l.pauses.paused(ctx, login, v.Address, now)
+	wait, err := l.pauses.paused(ctx, login, v.seat, now)
 	if err != nil {
 		return err
 	}
@@ -177,7 +209,7 @@ func (l *Logins) open(ctx context.Context, login string, v Visitor, now time.Tim
 
 // refuse counts a failure and returns *Refused.
 func (l *Logins) refuse(ctx context.Context, login string, v Visitor, now time.Time) error {
-	left, err := l.pauses.failed(ctx, login, v.Address, now)
+	left, err := l.pauses.failed(ctx, login, v.seat, now)
 	if err != nil {
 		return err
 	}
@@ -189,11 +221,16 @@ func (l *Logins) refuse(ctx context.Context, login string, v Visitor, now time.T
 
 // enter starts the session of a user who proved all there was to prove.
 func (l *Logins) enter(ctx context.Context, user fleet.User, v Visitor) (string, error) {
-	if err := l.pauses.succeeded(ctx, user.Login, v.Address); err != nil {
+	if err := l.pauses.succeeded(ctx, user.Login, v.seat); err != nil {
 		return "", err
 	}
 	if err := l.store.NoteLogin(ctx, user.ID, v.Address, l.now()); err != nil {
 		return "", fmt.Errorf("noting a login: %w", err)
+	}
+	if v.Browser != "" && len(v.Browser) <= 100 {
+		if err := l.store.NoteLogin(ctx, user.ID, browserSeat+tokenHash(v.Browser), l.now()); err != nil {
+			return "", fmt.Errorf("noting a login: %w", err)
+		}
 	}
 	return l.start(ctx, user.ID, v)
 }

@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -162,5 +163,46 @@ func TestLoginNamesAreNormal(t *testing.T) {
 	o := newOffice(t)
 	if _, err := o.try(t, "ＺｈａｎｇＧｏｎｇ", testPassword, "a"); err != nil {
 		t.Errorf("a login typed with a full-width keyboard: %v", err)
+	}
+}
+
+// TestAKnownBrowserIsNotKeptOutByItsNeighbour is C19 behind one router: whoever
+// types wrong passwords has the administrator's own address.
+func TestAKnownBrowserIsNotKeptOutByItsNeighbour(t *testing.T) {
+	o := newOffice(t)
+	desk := Visitor{Address: "router", Browser: NewBrowser()}
+	if _, _, err := o.Login(t.Context(), "zhanggong", testPassword, desk); err != nil {
+		t.Fatal(err)
+	}
+	for range maxFromAddress {
+		o.fail(t, "zhanggong", "router")
+	}
+	var refused *Refused
+	for name, v := range map[string]Visitor{
+		"no_browser": {Address: "router"}, "new_browser": {Address: "router", Browser: NewBrowser()}, "endless": {Address: "router", Browser: strings.Repeat("x", 500)},
+	} {
+		if _, _, err := o.Login(t.Context(), "zhanggong", testPassword, v); !errors.As(err, &refused) || refused.Wait == 0 {
+			t.Errorf("%s behind the router in the pause: %v", name, err)
+		}
+	}
+	if _, _, err := o.Login(t.Context(), "zhanggong", testPassword, desk); err != nil {
+		t.Errorf("the known browser: %v", err)
+	}
+	// A browser that is known may not guess for ever either, and is known for
+	// its own account only.
+	for i := range MaxFailures {
+		if _, _, err := o.Login(t.Context(), "zhanggong", "wrong", desk); !errors.As(err, &refused) || refused.Left != MaxFailures-1-i {
+			t.Fatalf("failure %d in the known browser: %v", i, err)
+		}
+	}
+	if _, _, err := o.Login(t.Context(), "zhanggong", testPassword, desk); !errors.As(err, &refused) || refused.Wait == 0 {
+		t.Errorf("the known browser after %d failures: %v", MaxFailures, err)
+	}
+	if _, _, err := o.Login(t.Context(), "somebody", testPassword, desk); !errors.As(err, &refused) || refused.Wait == 0 {
+		t.Errorf("another account in that browser, behind the paused router: %v", err)
+	}
+	list := o.Pauses("zhanggong")
+	if len(list) != 2 || !ByBrowser(list[0]) && !ByBrowser(list[1]) {
+		t.Errorf("Pauses = %+v", list)
 	}
 }

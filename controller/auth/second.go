@@ -73,6 +73,9 @@ func (l *Logins) Confirm(ctx context.Context, token, code string, v Visitor) (st
 	if err != nil || !user.Usable(now) {
 		return "", fleet.User{}, ErrNoSession
 	}
+	if v, err = l.seated(ctx, user.Login, v, now); err != nil {
+		return "", user, err
+	}
 	if err := l.open(ctx, user.Login, v, now); err != nil {
 		return "", user, err
 	}

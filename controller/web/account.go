@@ -213,5 +213,5 @@ func (s *Server) showAccount(w http.ResponseWriter, r *http.Request, v *visit, n
 }
 
 func visitorOf(r *http.Request) auth.Visitor {
-	return auth.Visitor{Address: address(r), Agent: r.UserAgent()}
+	return auth.Visitor{Address: address(r), Agent: r.UserAgent(), Browser: browserToken(r)}
 }

@@ -72,7 +72,7 @@ func TestSecondFactorOnThePages(t *testing.T) {
 	if wrong.Code != http.StatusUnauthorized || fresh.cookies[sessionCookie] != nil {
 		t.Errorf("a wrong code: %d", wrong.Code)
 	}
-	parse(t, wrong).has("[role=alert]", "还可以试 3 次") // the wrong password of the set-up counts as well
+	parse(t, wrong).has("[role=alert]", "还可以试 4 次")
 	code := appCode(t, secret, w.now())
 	res = fresh.post("/login/code", url.Values{"half": {half}, "code": {code}, "to": {"/points"}})
 	if res.Code != http.StatusSeeOther || res.Header().Get("Location") != "/points" {
@@ -162,5 +162,30 @@ func TestLoginGivesAFreshToken(t *testing.T) {
 	victim.post("/login", url.Values{"login": {"clerk"}, "password": {testPassword}})
 	if res := attacker.get("/points"); !strings.HasPrefix(res.Header().Get("Location"), "/login") {
 		t.Errorf("the attacker's own session: %d", res.Code)
+	}
+}
+
+func TestAGoodLoginLeavesTheBrowserKnown(t *testing.T) {
+	w := newEmptyWorld(t)
+	c := w.client(t)
+	c.post("/login", url.Values{"login": {"clerk"}, "password": {"wrong"}})
+	if c.cookies[browserCookie] != nil {
+		t.Error("a refused login left a token")
+	}
+	c.post("/login", url.Values{"login": {"clerk"}, "password": {testPassword}})
+	k := c.cookies[browserCookie]
+	if k == nil || !k.HttpOnly || k.SameSite != http.SameSiteLaxMode || len(k.Value) != 43 {
+		t.Fatalf("cookie %+v", k)
+	}
+	neighbour := w.client(t) // the same address
+	for range 5 {
+		neighbour.post("/login", url.Values{"login": {"clerk"}, "password": {"wrong"}})
+	}
+	if res := neighbour.post("/login", url.Values{"login": {"clerk"}, "password": {testPassword}}); res.Code != http.StatusUnauthorized {
+		t.Errorf("the neighbour in the pause: %d", res.Code)
+	}
+	c.post("/logout", nil)
+	if res := c.post("/login", url.Values{"login": {"clerk"}, "password": {testPassword}}); res.Code != http.StatusSeeOther || c.cookies[browserCookie].Value != k.Value {
+		t.Errorf("the known browser at the neighbour's address: %d", res.Code)
 	}
 }

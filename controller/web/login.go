@@ -45,9 +45,9 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, v *visit, sta
 func (s *Server) login(w http.ResponseWriter, r *http.Request, v *visit) error {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	to := localPath(r.FormValue("to"))
-	login := strings.TrimSpace(r.FormValue("login"))
+	login, browser := strings.TrimSpace(r.FormValue("login")), browserToken(r)
 	token, user, err := s.o.Logins.Login(r.Context(), login, r.FormValue("password"),
-		auth.Visitor{Address: address(r), Agent: r.UserAgent(), Old: sessionToken(r)})
+		loginVisitor(r, browser))
 	if refused := (*auth.Refused)(nil); errors.As(err, &refused) {
 		s.o.Logger.Warn("login refused", "login", login, "from", address(r), "left", refused.Left, "wait", refused.Wait)
 		s.auditRefusal(r, v, fleet.Audit{Who: login, What: fleet.AuditLoginRefused})
@@ -61,7 +61,34 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err != nil {
 		return err
 	}
+	keepBrowser(w, r, browser)
 	return s.enter(w, r, v, user, token, to)
+}
+
+// browserCookie is what a browser keeps after a login: see auth.NewBrowser.
+const browserCookie = "gatecast_browser"
+
+// browserFor is how long: as long as the store knows where a login came from.
+const browserFor = 90 * 24 * time.Hour
+
+// browserToken returns the token that the browser keeps, or a fresh one.
+func browserToken(r *http.Request) string {
+	if c, err := r.Cookie(browserCookie); err == nil && len(c.Value) == 43 {
+		return c.Value
+	}
+	return auth.NewBrowser()
+}
+
+// keepBrowser has the browser keep its token; only after a good login, so that
+// it tells nobody anything else.
+func keepBrowser(w http.ResponseWriter, r *http.Request, token string) {
+	http.SetCookie(w, &http.Cookie{
+		Name: browserCookie, Value: token, Path: "/", HttpOnly: true, Secure: secure(r), SameSite: http.SameSiteLaxMode, MaxAge: int(browserFor / time.Second),
+	})
+}
+
+func loginVisitor(r *http.Request, browser string) auth.Visitor {
+	return auth.Visitor{Address: address(r), Agent: r.UserAgent(), Old: sessionToken(r), Browser: browser}
 }
 
 // enter starts the session of somebody who proved all there was to prove.
@@ -91,9 +118,9 @@ func (s *Server) showCode(w http.ResponseWriter, r *http.Request, v *visit, stat
 // loginCode takes the code of the second factor.
 func (s *Server) loginCode(w http.ResponseWriter, r *http.Request, v *visit) error {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	half, to := r.FormValue("half"), localPath(r.FormValue("to"))
+	half, to, browser := r.FormValue("half"), localPath(r.FormValue("to")), browserToken(r)
 	token, user, err := s.o.Logins.Confirm(r.Context(), half, r.FormValue("code"),
-		auth.Visitor{Address: address(r), Agent: r.UserAgent(), Old: sessionToken(r)})
+		loginVisitor(r, browser))
 	var refused *auth.Refused
 	var rule *fleet.Error
 	switch {
@@ -113,6 +140,7 @@ func (s *Server) loginCode(w http.ResponseWriter, r *http.Request, v *visit) err
 	case err != nil:
 		return err
 	}
+	keepBrowser(w, r, browser)
 	return s.enter(w, r, v, user, token, to)
 }
 
@@ -174,7 +202,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, v *visit
 		return s.showPassword(w, r, v, http.StatusUnprocessableEntity, passwordView{NewError: v.L.T("password.differ")})
 	}
 	token, err := s.o.Logins.ChangePassword(r.Context(), v.User, old, chosen,
-		auth.Visitor{Address: address(r), Agent: r.UserAgent()})
+		visitorOf(r))
 	var refused *auth.Refused
 	var rule *fleet.Error
 	switch {

@@ -317,6 +317,9 @@ func (s *Server) user(ctx context.Context, v *visit, r *http.Request) (frame, er
 		view.Last = v.L.Stamp(u.LastLogin, v.Now)
 	}
 	for _, p := range s.o.Logins.Pauses(u.Login) {
+		if auth.ByBrowser(p) {
+			p.Address = v.L.T("users.browser")
+		}
 		view.Pauses = append(view.Pauses, pauseRow{From: p.Address, Until: v.L.Clock(p.Until), Count: p.Count})
 	}
 	sessions, err := s.o.Logins.Sessions(ctx, u, "")

@@ -33,7 +33,7 @@ CREATE TABLE recovery_codes (
 -- Failed logins, so that a restart does not forgive them.
 CREATE TABLE login_failures (
   login    TEXT NOT NULL,                        -- as typed, normalised; '' for all of an address
-  address  TEXT NOT NULL,                        -- '' for all of an account
+  address  TEXT NOT NULL,                        -- or a browser, as in login_addresses; '' for all of an account
   failures INTEGER NOT NULL,                     -- since the last good login or the end of the last pause
   until_us INTEGER NOT NULL,                     -- when they are forgotten; of a full count, when the pause ends
   PRIMARY KEY (login, address)
@@ -42,7 +42,7 @@ CREATE TABLE login_failures (
 -- Where somebody logged in from, so that guessing from elsewhere does not keep them out.
 CREATE TABLE login_addresses (
   user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
-  address TEXT NOT NULL,
+  address TEXT NOT NULL,                         -- or "browser:" and the hex SHA-256 of the token that a browser keeps
   seen_us INTEGER NOT NULL,                      -- last good login from there
   PRIMARY KEY (user_id, address)
 ) WITHOUT ROWID;
