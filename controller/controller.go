@@ -274,7 +274,7 @@ func (c *Controller) openPages() (err error) {
 		AuditBook: officeAudit{c.Store, c}, Retention: c.o.Config.Retention.Audit(), ErasePhone: c.o.Config.Retention.Phone(),
 		Publications: c.Store, Losses: c.Store, Recovery: officeRecovery{c}, Incidents: c.Store,
 		Mutes: c.mutes, Urgent: c.urgent, Ceilings: c.ceilings, Insertions: c.Store,
-		Events: c.hub, Trouble: c.Store.Trouble, Logger: c.part("web"), Zone: zone, Name: c.o.Config.Name, Version: c.o.Version, Demo: c.o.Demo,
+		Events: c.hub, OnAttack: c.incidents.Report, Trouble: c.Store.Trouble, Logger: c.part("web"), Zone: zone, Name: c.o.Config.Name, Version: c.o.Version, Demo: c.o.Demo,
 		Calendar:       c.calendar,
 		AdminAddresses: c.o.Config.Web.Admins(), TrustedProxies: c.o.Config.Web.Proxies(), Insist: c.certificate != nil, Certificates: c.certificates(), Tokens: c.Store,
 	})

@@ -103,6 +103,18 @@ func TestLockedOutAdmin(t *testing.T) {
 			t.Errorf("audit line %+v does not name who and where", l)
 		}
 	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	var incidents []fleet.Incident
+	for range 100 { // an incident is kept within a second or so
+		if incidents, err = c.Store.Incidents(t.Context(), fleet.IncidentFilter{}); err != nil || len(incidents) > 0 {
+			break
+		}
+		<-tick.C
+	}
+	if err != nil || len(incidents) != 1 || incidents[0].Kind != fleet.IncidentLoginGuess || incidents[0].From != lobby {
+		t.Errorf("incidents %+v, %v", incidents, err)
+	}
 	if status, out, said := runTest(t, "--data", dir, "users"); status != exitOK || !strings.Contains(out, "paused") {
 		t.Errorf("users: %d, %q, %q", status, out, said)
 	}

@@ -18,6 +18,7 @@ const (
 	IncidentOtherName  IncidentKind = "other_name"  // a device connects under the name of another
 	IncidentOtherTopic IncidentKind = "other_topic" // a device publishes or listens where it may not
 	IncidentCodeGuess  IncidentKind = "code_guess"  // join codes are being guessed
+	IncidentLoginGuess IncidentKind = "login_guess" // wrong passwords until an account was paused
 	IncidentCodeReused IncidentKind = "code_reused" // a join code that was used before
 	IncidentOtherDoc   IncidentKind = "other_doc"   // a device asks for the plan of another
 	IncidentJournal    IncidentKind = "journal"     // records that do not hold together, or whose signature is not the device's

@@ -151,7 +151,7 @@ func families() map[string][]string {
 	}
 	for _, k := range append([]fleet.IncidentKind{
 		"other", fleet.IncidentStranger, fleet.IncidentNoDevice, fleet.IncidentRevoked, fleet.IncidentOtherName, fleet.IncidentOtherTopic,
-		fleet.IncidentCodeGuess, fleet.IncidentCodeReused, fleet.IncidentOtherDoc, fleet.IncidentJournal, fleet.IncidentClone,
+		fleet.IncidentCodeGuess, fleet.IncidentLoginGuess, fleet.IncidentCodeReused, fleet.IncidentOtherDoc, fleet.IncidentJournal, fleet.IncidentClone,
 	}, wire.DeviceIncidents...) {
 		f["incident."] = append(f["incident."], string(k), string(k)+".text")
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -51,6 +52,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if refused := (*auth.Refused)(nil); errors.As(err, &refused) {
 		s.o.Logger.Warn("login refused", "login", login, "from", address(r), "left", refused.Left, "wait", refused.Wait)
 		s.auditRefusal(r, v, fleet.Audit{Who: login, What: fleet.AuditLoginRefused})
+		s.guessed(r, login, refused)
 		view := loginView{Login: login, To: to}
 		view.Error, view.Hint = v.L.refusal(refused)
 		return s.showLogin(w, r, v, http.StatusUnauthorized, view)
@@ -129,6 +131,7 @@ func (s *Server) loginCode(w http.ResponseWriter, r *http.Request, v *visit) err
 	case errors.As(err, &refused):
 		s.o.Logger.Warn("login code refused", "login", user.Login, "from", address(r), "left", refused.Left, "wait", refused.Wait)
 		s.auditRefusal(r, v, fleet.Audit{Who: user.Login, What: fleet.AuditCodeRefused})
+		s.guessed(r, user.Login, refused)
 		if refused.Wait > 0 {
 			view := loginView{Login: user.Login, To: to}
 			view.Error, view.Hint = v.L.refusal(refused)
@@ -142,6 +145,13 @@ func (s *Server) loginCode(w http.ResponseWriter, r *http.Request, v *visit) err
 	}
 	keepBrowser(w, r, browser)
 	return s.enter(w, r, v, user, token, to)
+}
+
+// guessed reports wrong passwords once they paused an account.
+func (s *Server) guessed(r *http.Request, login string, refused *auth.Refused) {
+	if refused.Wait == auth.PauseFor {
+		s.o.OnAttack(fleet.Incident{Kind: fleet.IncidentLoginGuess, From: address(r), Detail: fmt.Sprintf("login %q paused for %s", login, auth.PauseFor)})
+	}
 }
 
 // refusal is what a refused login reads. It does not say which part was

@@ -257,6 +257,10 @@ type Options struct {
 
 	Calendar *schedules.Calendar // nil means the shipped table
 
+	// OnAttack hears of attempts at the pages that somebody should know of; it
+	// must not block. nil means that nobody wants to.
+	OnAttack func(fleet.Incident)
+
 	// Trouble returns why nothing can be stored at present, nil when it can; a
 	// *fleet.Error has the words for it. nil means that it always can.
 	Trouble func() error
@@ -308,6 +312,9 @@ func (o *Options) validate() error {
 	}
 	if o.ErasePhone <= 0 {
 		o.ErasePhone = fleet.DefaultErasePhone
+	}
+	if o.OnAttack == nil {
+		o.OnAttack = func(fleet.Incident) {}
 	}
 	if o.Trouble == nil {
 		o.Trouble = func() error { return nil }
