@@ -112,9 +112,7 @@ func (w *world) content(t testing.TB, dir string) {
 	w.planner, err = planner.New(planner.Options{
 		Registry: w.store, Content: w.store, Ledger: w.store, Documents: w.store, Sealer: authority,
 		Offer: func(context.Context, []wire.DeviceID) {}, OnEvent: w.hub.Publish, Logger: slog.New(slog.NewTextHandler(w.log, nil)),
-		Ceilings: wire.Ceilings{
-			Zone: "Asia/Shanghai", Allowed: []wire.DailyWindow{{FirstMin: 360, LastMin: 1320}}, MaxVolumePct: 60, MaxPlaysPerHour: 30, MaxClipS: 180,
-		},
+		Ceilings: testCeilings,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -160,4 +158,9 @@ func (w *world) activate(t testing.TB, yaml []byte, at time.Time) fleet.Programm
 		t.Fatal(fmt.Errorf("activating: %w", err))
 	}
 	return p
+}
+
+// testCeilings are what was signed for the test world.
+var testCeilings = wire.Ceilings{
+	Zone: "Asia/Shanghai", Allowed: []wire.DailyWindow{{FirstMin: 360, LastMin: 1320}}, MaxVolumePct: 60, MaxPlaysPerHour: 30, MaxClipS: 180,
 }

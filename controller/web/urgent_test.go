@@ -39,8 +39,8 @@ func TestUrgentPages(t *testing.T) {
 		t.Fatalf("POST /urgent = %d to %q", res.Code, path)
 	}
 	board := c.page(path)
-	board.has("dl.figures", "<b>骗子</b>正在入户")
-	board.has("dl.figures", "待签发 0/1")
+	board.has("dl.kv", "<b>骗子</b>正在入户")
+	board.has("dl.kv", "待签发 0/1")
 	board.count(`form[action$="/sign"]`, 0)
 	board.count(`form[action$="/end"]`, 1)
 	board.has("#gates", "等待签发")
@@ -49,7 +49,7 @@ func TestUrgentPages(t *testing.T) {
 		t.Fatalf("Sign = %+v, %v", i, err)
 	}
 	board = c.page(path)
-	board.has("dl.figures", "陈主任")
+	board.has("dl.kv", "陈主任")
 	board.has("#gates", "已下发，待播")
 	if res := c.post(path+"/end", url.Values{"reason": {"已核实"}}); res.Code != http.StatusSeeOther {
 		t.Errorf("the submitter cancels it: %d", res.Code)

@@ -115,7 +115,7 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 	}
 	o := Options{
 		Registry: w.store, Scopes: w.store, Points: w.store, Devices: w.store, Admission: testAdmission{w}, Ledger: w.store, JoinCodes: w.store, Audit: w.store, Publications: w.store, Losses: w.store, Recovery: w.store, Incidents: w.store, Tokens: w.store, Clips: w.store, Programmes: w.store,
-		Mutes: w.mutes, Urgent: w.urgent, Insertions: w.store,
+		Mutes: w.mutes, Urgent: w.urgent, Insertions: w.store, Ceilings: testCeilings,
 		Approvals: w.store,
 		Media:     w.media, Planner: testPlanner{w.planner}, Trust: testTrust{}, Keys: testKeys{w}, Evidence: testEvidence{w}, Logins: logins, Events: w.hub,
 		AuditBook: testAudit{w.store, w},
