@@ -106,10 +106,7 @@ func TestRootComesBackFromPaper(t *testing.T) {
 		}
 		return exitOK, out.String()
 	}
-	var typed []string
-	for _, m := range word.FindAllString(said, -1) {
-		typed = append(typed, m)
-	}
+	typed := word.FindAllString(said, -1)
 	if status, said := restore(strings.Join(typed[:13], "\n")); status != exitBad || !strings.Contains(said, "14 组") {
 		t.Errorf("one word short: %d, %s", status, said)
 	}

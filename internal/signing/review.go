@@ -137,7 +137,7 @@ func (b *Bundle) measure(ctx context.Context, c wire.ManifestClip) Clip {
 	}
 	n.Sounds = loudness.Measure(out).Integrated
 	if n.Sounds > loudest {
-		n.Fault = fmt.Sprintf("播出响度 %.1f LUFS，高于 %.0f · it sounds at %[1].1f LUFS, above %.0[2]f", n.Sounds, loudest)
+		n.Fault = fmt.Sprintf("播出响度 %.1f LUFS，高于 %.0f · it sounds at %.1[1]f LUFS, above %.0[2]f", n.Sounds, loudest)
 	}
 	if math.IsInf(n.Sounds, -1) != c.Silent {
 		n.Fault = "静音标记与声音不符 · it is marked silent and is not, or the other way round"
