@@ -206,6 +206,8 @@ type Link struct {
 	results    chan wire.Result    // of commands, to publish
 	dropped    atomic.Int64        // messages that found a full inbox
 	connected  atomic.Bool
+	ordered    time.Time // when a command was taken last in this run; of the session that is up
+	last       []byte    // its envelope
 	// gone says that this device knows that it is revoked: it calls ever more
 	// rarely, because nobody believes it and its knocking is news at the office.
 	gone atomic.Bool

@@ -79,6 +79,10 @@ func TestRefusesInjectedSound(t *testing.T) {
 	g := newGate(t, o, "SL-01-01")
 	addr := o.mqtt.addr
 
+	if page := text(o.get("/incidents")); !strings.Contains(page, "没有未处理的安全事件") {
+		t.Errorf("an honest gate's arrival is an incident: %s", page)
+	}
+
 	// A guessed password, with and without TLS.
 	guess := func(o *mqtt.ClientOptions) { o.SetUsername("admin").SetPassword("123456") }
 	_, err := intruder(t, addr, string(g.device()), nil, guess)

@@ -74,7 +74,7 @@ var cells = []cell{
 	{by: "swapped file on the card", attack: "arbitrary audio: a plan of its own on the card", kind: wire.IncidentCardSwapped, loose: true, lead: 14 * time.Second, do: swapPlan},
 	{by: "swapped file on the card", attack: "rollback: the old plan put back on the card", kind: wire.IncidentCardSwapped, lead: 16 * time.Second, do: swapBack},
 
-	{by: "replayed command", attack: "replay in the same connection", kind: wire.IncidentReplayed, do: replayCommand},
+	{by: "replayed command", attack: "replay at once in the same connection", noticed: "nothing: the office itself says a command twice; it is carried out once", do: replayCommand},
 	{by: "replayed command", attack: "replay after a restart", kind: wire.IncidentReplayed, lead: 16 * time.Second, do: replayLater},
 	{by: "replayed command", attack: "mix-and-match: a command for another gate", kind: wire.IncidentOtherDevice, do: commandOther},
 	{by: "replayed command", attack: "arbitrary: a command by its own key", kind: wire.IncidentForged, do: commandForged},
