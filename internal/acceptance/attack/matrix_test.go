@@ -33,7 +33,7 @@ var inapplicable = []struct{ by, attack, why string }{
 	{"malicious broker", "slow retrieval of clips", "clips come over HTTPS, not through the broker: see network attacker, drop"},
 	{"stolen director key", "eavesdrop", "a signing key decrypts nothing"},
 	{"stolen director key", "drop, slow, freeze", "a key delays nothing; a plan without slots silences, which the ledger shows as missed"},
-	{"stolen device", "all", "it is no way to another gate: own topics, own documents; asserted with the real broker and depot in TestRefusesTheStolenDevice and in C17"},
+	{"stolen device", "all", "it is no way to another gate: own topics, own documents; asserted with the real broker in TestAttemptsAreTold of controller/broker and on the real programs in TestStolenDevice"},
 	{"network attacker", "rollback, mix-and-match, arbitrary audio", "needs a TLS server certificate of the office's CA first: then it is a malicious broker"},
 	{"swapped file on the card", "drop, slow, freeze, endless data", "a hand at the card pulls it out: offline within minutes"},
 	{"replayed command", "freeze, partial, endless data", "a command is one small message"},
