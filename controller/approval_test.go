@@ -9,6 +9,7 @@ import (
 
 	"gatecast/audio/clips"
 	"gatecast/controller/fleet"
+	"gatecast/controller/insertion"
 	"gatecast/controller/media"
 	"gatecast/controller/sample"
 	"gatecast/controller/store"
@@ -37,7 +38,11 @@ func TestDevicesGetApprovedBytesOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shop := approvedClips{&Controller{Store: db, media: files}}
+	urgent, err := insertion.Open(t.Context(), insertion.Options{Book: db, Library: db, Zone: time.UTC})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shop := approvedClips{&Controller{Store: db, media: files, urgent: urgent}}
 	for _, tt := range []struct {
 		step fleet.ClipStep
 		by   fleet.User
