@@ -242,6 +242,7 @@ func stronger(a, b wire.Outcome) bool {
 		cmp.Compare(a.SoundMS, b.SoundMS),
 		cmp.Compare(telling(a.Reason), telling(b.Reason)),
 		cmp.Compare(a.StartedUS, b.StartedUS),
+		cmp.Compare(a.Reason, b.Reason), // none, "other" and one of a later version tell the same, and are not
 	) > 0
 }
 

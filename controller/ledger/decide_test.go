@@ -193,3 +193,19 @@ func TestDecideSlotWithoutAClip(t *testing.T) {
 		})
 	}
 }
+
+// TestDecideTwoDoubtsOfOnePlay: reasons that tell the same are not the same.
+func TestDecideTwoDoubtsOfOnePlay(t *testing.T) {
+	o := owed()
+	o.Plays, o.PlannedMS = 1, 27000
+	reasons := []wire.Reason{"", wire.ReasonOther, "later"}
+	for _, a := range reasons {
+		for _, b := range reasons {
+			first, second := play(1, wire.PlayDoubt, a, 0), play(1, wire.PlayDoubt, b, 0)
+			one, other := Decide(o, []wire.Outcome{first, second}, DeviceView{}, o.End), Decide(o, []wire.Outcome{second, first}, DeviceView{}, o.End)
+			if diff := cmp.Diff(one, other); diff != "" {
+				t.Errorf("reasons %q and %q, in another order (-first +second):\n%s", a, b, diff)
+			}
+		}
+	}
+}
