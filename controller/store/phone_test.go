@@ -2,6 +2,8 @@ package store
 
 import (
 	"bytes"
+	"database/sql"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -94,13 +96,16 @@ func TestOldPhonesAreSealedAndScrubbed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := open(t.Context(), path, Options{}, steps[:5])
+	if err := (&Store{path: path, logger: slog.New(slog.DiscardHandler), clock: time.Now}).migrate(t.Context(), steps[:5]); err != nil {
+		t.Fatal(err)
+	}
+	old, err := sql.Open("sqlite", dsn(path, ""))
 	if err != nil {
 		t.Fatal(err)
 	}
 	plain := func(q string, args ...any) {
 		t.Helper()
-		if _, err := s.w.conn.ExecContext(t.Context(), q, args...); err != nil {
+		if _, err := old.ExecContext(t.Context(), q, args...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -110,14 +115,14 @@ func TestOldPhonesAreSealedAndScrubbed(t *testing.T) {
 		plain(`INSERT INTO liaisons (unit_id, name, phone) VALUES (1, ?, ?)`, i, liaisonNumber)
 	}
 	plain(`DELETE FROM liaisons WHERE id > 1`)
-	if err := s.Close(); err != nil {
+	if err := old.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if in := findBytes(t, dir, dutyNumber); len(in) == 0 {
 		t.Fatal("the old database has no number in clear text: this test shows nothing")
 	}
 	for range 2 {
-		s = openTestStore(t, path)
+		s := openTestStore(t, path)
 		if p, err := s.PointByCode(t.Context(), "SF-01"); err != nil || p.DutyPhone.Full() != dutyNumber {
 			t.Errorf("DutyPhone = %q, %v", p.DutyPhone.Full(), err)
 		}
