@@ -19,9 +19,10 @@ REALTIME = /agent$$|/audio/output|/cmd/gatecast|/controller/link|/internal/guest
 
 # The race detector needs cgo and a C compiler; the products do not. Libraries
 # that compute for long and share nothing run without it: SQLite, which is C in
-# Go's clothes, would be ten times slower. The acceptance tests run on the programs
+# Go's clothes, would be ten times slower; sound is arithmetic. The acceptance tests run on the programs
 # as they are shipped.
-PLAIN = modernc.org golang.org/x/crypto github.com/mewkiz github.com/icza github.com/hajimehoshi github.com/jfreymuth
+PLAIN = modernc.org golang.org/x/crypto golang.org/x/net/html github.com/andybalholm github.com/mewkiz github.com/icza github.com/hajimehoshi \
+ github.com/jfreymuth gatecast/audio/decode gatecast/audio/encode gatecast/audio/loudness
 RACE = -race $(foreach m,$(PLAIN),-gcflags='$(m)/...=-race=false')
 
 test: tools
