@@ -27,7 +27,7 @@ func TestAuditHoldsWhatWasDone(t *testing.T) {
 	o := layOut(t, t.TempDir(), "")
 	file := filepath.Join(o.dir, "registry.yaml")
 	writeFile(t, file, strings.Replace(registry, "name: 松风苑南门,", `name: 松风苑南门, duty: 门岗, phone: "`+guardNumber+`",`, 1)+
-		`liaisons: [{unit: SL-01, name: 林予安, post: 联络员, phone: "`+liaisonNumber+`"}]`+"\n")
+		`  - {unit: SL-01, name: 林予安, post: 联络员, phone: "`+liaisonNumber+`"}`+"\n") // behind the last liaison
 	run(t, "gatecast-controller", "--config", o.config, "registry", "import", file)
 	admin := o.oncePassword()
 	clerkOnce := o.oncePasswordOf("clerk", "--role", string(fleet.Clerk))
