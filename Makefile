@@ -15,7 +15,7 @@ tools:
 # Packages whose tests play in real time: they run one at a time, so that the
 # tests of other packages do not make them late. They mostly wait: more of them
 # than there are cores may wait together.
-REALTIME = /agent$$|/audio/output|/cmd/gatecast|/controller/link|/internal/guest|/internal/soundcheck|/internal/simulate|/internal/acceptance
+REALTIME = /agent$$|/audio/output|/cmd/gatecast$$|/controller/link|/internal/guest|/internal/soundcheck|/internal/simulate|/internal/acceptance
 
 # The race detector needs cgo and a C compiler; the products do not. Packages
 # that compute for long and share nothing run without it: SQLite, which is C in
@@ -31,7 +31,7 @@ RACE = -race $(foreach p,$(PLAIN),-gcflags='$(p)=-race=false')
 LONG = ./controller/web ./controller/store ./agent/playout
 
 test: tools
-	CGO_ENABLED=1 $(GO) test $(RACE) -shuffle=on -timeout 20m $$($(GO) list $(LONG) ./... | grep -Ev '$(REALTIME)')
+	CGO_ENABLED=1 $(GO) test $(RACE) -shuffle=on -timeout 20m -p 3 $$($(GO) list $(LONG) ./... | grep -Ev '$(REALTIME)')
 	CGO_ENABLED=1 $(GO) test $(RACE) -shuffle=on -timeout 20m -p 1 -parallel 4 $$($(GO) list ./... | grep -E '$(REALTIME)' | grep -vE 'acceptance|simulate$$')
 	$(GO) test -shuffle=on -timeout 15m -parallel 8 ./internal/acceptance/... ./internal/simulate
 
