@@ -30,6 +30,10 @@ RACE = -race $(foreach p,$(PLAIN),-gcflags='$(p)=-race=false')
 # They begin first, so that nothing waits for them at the end.
 LONG = ./controller/web ./controller/store ./agent/playout
 
+# Properties draw fresh cases from every state of the sources, and the same ones
+# on every machine: a red run repeats for everybody. 0 draws at random.
+export RAPID_SEED ?= $(shell git ls-files -s 2>/dev/null | cksum | cut -d' ' -f1)
+
 test: tools
 	CGO_ENABLED=1 $(GO) test $(RACE) -shuffle=on -timeout 20m -p 3 $$($(GO) list $(LONG) ./... | grep -Ev '$(REALTIME)')
 	CGO_ENABLED=1 $(GO) test $(RACE) -shuffle=on -timeout 20m -p 1 -parallel 4 $$($(GO) list ./... | grep -E '$(REALTIME)' | grep -vE 'acceptance|simulate$$')

@@ -33,6 +33,12 @@ type savedAnchor struct {
 	ErrUS    int64 `json:"err_us"`
 }
 
+// errUS is the bound that is saved beside an offset: whole microseconds above
+// err, and one more, because the offset loses its part of one.
+func errUS(err time.Duration) int64 {
+	return (err + 2*time.Microsecond - 1).Microseconds()
+}
+
 // anchor returns what was saved; a nil savedAnchor is none.
 func (s *savedAnchor) anchor() anchor {
 	if s == nil {
@@ -93,10 +99,10 @@ func (c *Clock) write(boot time.Duration) error {
 	s := saved{FloorUS: wire.US(c.floor), EvidenceUS: wire.US(c.evidence), ContactUS: wire.US(c.contact)}
 	if c.level > wire.T0 {
 		s.BootID, s.Level = c.bootID, c.level
-		s.OffsetUS, s.MonoUS, s.ErrUS = c.offset.Microseconds(), c.asOf.Microseconds(), c.err.Microseconds()
+		s.OffsetUS, s.MonoUS, s.ErrUS = c.offset.Microseconds(), c.asOf.Microseconds(), errUS(c.err)
 	}
 	if c.signed.held && s.BootID != "" {
-		s.Signed = &savedAnchor{c.signed.offset.Microseconds(), c.signed.at.Microseconds(), c.signed.err.Microseconds()}
+		s.Signed = &savedAnchor{c.signed.offset.Microseconds(), c.signed.at.Microseconds(), errUS(c.signed.err)}
 	}
 	if s.same(c.saved) {
 		return nil

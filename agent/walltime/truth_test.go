@@ -79,6 +79,26 @@ func TestTrueTimeLiesWithinTheBound(t *testing.T) {
 	})
 }
 
+// TestTimeOnceWrongStaysRight keeps the lives in which the bound was once too small.
+func TestTimeOnceWrongStaysRight(t *testing.T) {
+	tests := map[string]struct {
+		ppm    time.Duration
+		events []event
+	}{
+		"saved_bound_loses_less_than_a_microsecond": {-91, []event{{"answer", 2, 0}, {"restart", 0, 0}}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				if fault := live(t, dir, tt.ppm, tt.events); fault != "" {
+					t.Error(fault)
+				}
+			})
+		})
+	}
+}
+
 // live returns what broke.
 func live(t *testing.T, dir string, ppm time.Duration, events []event) string {
 	open := func(b *board) *Clock {

@@ -303,7 +303,12 @@ func (c *Clock) errAt(boot time.Duration) time.Duration {
 }
 
 // drift bounds by how much a crystal may be wrong after d on its own.
-func drift(d time.Duration) time.Duration { return max(0, d) / 1_000_000 * driftPPM }
+// A part of a nanosecond counts as a whole one.
+func drift(d time.Duration) time.Duration {
+	const million = 1_000_000
+	d = max(0, d)
+	return d/million*driftPPM + (d%million*driftPPM+million-1)/million
+}
 
 // plausible reports whether an unsigned clock may be believed at all.
 func (c *Clock) plausible(wall time.Time) bool {
