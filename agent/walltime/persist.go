@@ -13,7 +13,8 @@ import (
 
 const fileName = "walltime.json"
 
-// saved is the file. The offset is good only within the boot it names.
+// saved is the file. The offset is good only within the boot it names, and a
+// battery's clock only in a boot that it does not name.
 type saved struct {
 	FloorUS    int64          `json:"floor_us"`
 	EvidenceUS int64          `json:"evidence_us"`
@@ -96,12 +97,12 @@ func (c *Clock) write(boot time.Duration) error {
 		c.floor, c.floorAt = c.floor.Add(gone-drift(gone)), boot
 		c.holdFloor(boot)
 	}
-	s := saved{FloorUS: wire.US(c.floor), EvidenceUS: wire.US(c.evidence), ContactUS: wire.US(c.contact)}
+	s := saved{FloorUS: wire.US(c.floor), EvidenceUS: wire.US(c.evidence), ContactUS: wire.US(c.contact), BootID: c.bootID}
 	if c.level > wire.T0 {
-		s.BootID, s.Level = c.bootID, c.level
+		s.Level = c.level
 		s.OffsetUS, s.MonoUS, s.ErrUS = c.offset.Microseconds(), c.asOf.Microseconds(), errUS(c.err)
 	}
-	if c.signed.held && s.BootID != "" {
+	if c.signed.held && c.level > wire.T0 {
 		s.Signed = &savedAnchor{c.signed.offset.Microseconds(), c.signed.at.Microseconds(), errUS(c.signed.err)}
 	}
 	if s.same(c.saved) {

@@ -86,6 +86,7 @@ func TestTimeOnceWrongStaysRight(t *testing.T) {
 		events []event
 	}{
 		"saved_bound_loses_less_than_a_microsecond": {-91, []event{{"answer", 2, 0}, {"restart", 0, 0}}},
+		"hand_taken_for_a_battery":                  {0, []event{{"reboot_battery", 0, 0}, {"set_by_hand", 470, 0}, {"restart", 0, 0}}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

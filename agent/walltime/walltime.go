@@ -190,13 +190,16 @@ func (c *Clock) start(built time.Time, s saved) {
 		c.asOf = time.Duration(s.MonoUS) * time.Microsecond
 		c.err = time.Duration(s.ErrUS) * time.Microsecond
 		c.signed = s.Signed.anchor()
-	case c.kernel.Battery() && c.plausible(wall):
+	case s.BootID != c.bootID && c.kernel.Battery() && c.plausible(wall):
 		c.offset, c.level, c.err = offsetOf(wall, boot), wire.T1, batteryErr+drift(wall.Sub(c.floor))
 	default:
 		c.offset = offsetOf(latest(wall, c.floor), boot)
 	}
 	c.holdFloor(boot)
 	c.follow()
+	if s.BootID != c.bootID { // what sets the kernel's clock from here on is no battery
+		c.persistLocked(boot)
+	}
 	select { // what happened before the first reader is no step
 	case <-c.steps:
 	default:
