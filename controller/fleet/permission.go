@@ -38,7 +38,9 @@ const (
 	ActInstall     Action = "install"      // install a device at a point of one's own, hear its test tone
 	ActUpload      Action = "upload"       // upload clips and submit them for approval
 	ActApprove     Action = "approve"      // sign off clips that others submitted, recall them
-	ActActivate    Action = "activate"     // write and activate programmes
+	ActActivate    Action = "activate"     // write and activate programmes, calendars, what a complaint leads to
+	ActRegister    Action = "register"     // keep the registry: units, people, groups, points; import rosters
+	ActRelay       Action = "relay"        // send an item down the tiers of groups
 	ActUrgent      Action = "urgent"       // submit an urgent broadcast
 	ActUrgentFirst Action = "urgent_first" // 先播后审: have it sound before the second person looked
 	ActMute        Action = "mute"         // silence every gate
@@ -55,11 +57,11 @@ const (
 // permissions is the whole matrix.
 var permissions = map[Role][]Action{
 	Admin: {
-		ActAccount, ActRead, ActUpload, ActActivate, ActUrgent, ActMute, ActEnrol, ActRevoke, ActPublish,
+		ActAccount, ActRead, ActUpload, ActActivate, ActRegister, ActRelay, ActUrgent, ActMute, ActEnrol, ActRevoke, ActPublish,
 		ActInstall, ActReveal, ActUsers, ActSettings,
 	},
-	Clerk:           {ActAccount, ActRead, ActUpload, ActActivate, ActUrgent, ActMute, ActEnrol, ActInstall, ActReveal},
-	Approver:        {ActAccount, ActRead, ActApprove, ActUrgent, ActUrgentFirst, ActMute, ActUnmute, ActRevoke, ActPublish},
+	Clerk:           {ActAccount, ActRead, ActUpload, ActActivate, ActRegister, ActRelay, ActUrgent, ActMute, ActEnrol, ActInstall, ActReveal},
+	Approver:        {ActAccount, ActRead, ActApprove, ActRelay, ActUrgent, ActUrgentFirst, ActMute, ActUnmute, ActRevoke, ActPublish},
 	Supervisor:      {ActAccount, ActRead, ActPublish, ActMute},
 	UnitAccount:     {ActAccount, ActOwn},
 	PropertyAccount: {ActAccount, ActOwn, ActInstall},

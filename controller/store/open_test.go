@@ -20,11 +20,18 @@ import (
 // TestMigrationsAreNeverEdited pins what was released: a change is a new file.
 func TestMigrationsAreNeverEdited(t *testing.T) {
 	released := map[string]string{
-		"0001-first.sql":     "d42344c546afdf4f8c1ccb479e60f7dce0d471f449577ac29a8e354a36a447c6",
-		"0002-retimed.sql":   "105f17ea15da94b9b64081e0f323a8e7ec5ac4830e479b93a4198d265b1d74d6",
-		"0003-ingest.sql":    "0ee723b41036820ae3a7077a55e4e7c878d01f38dc1a8f5704f7ce86a65d926b",
-		"0004-evidence.sql":  "7fc1a31baca43a7b03f7c41228cb9f93c1f3f84b459d4b4d213a33a1109a53be",
-		"0005-need-sync.sql": "6c18713aa39f931ee509fdcec5d775f8a24fa5f1ea3885dd2b4763b5782188b3",
+		"0001-first.sql":      "d42344c546afdf4f8c1ccb479e60f7dce0d471f449577ac29a8e354a36a447c6",
+		"0002-retimed.sql":    "105f17ea15da94b9b64081e0f323a8e7ec5ac4830e479b93a4198d265b1d74d6",
+		"0003-ingest.sql":     "0ee723b41036820ae3a7077a55e4e7c878d01f38dc1a8f5704f7ce86a65d926b",
+		"0004-evidence.sql":   "7fc1a31baca43a7b03f7c41228cb9f93c1f3f84b459d4b4d213a33a1109a53be",
+		"0005-need-sync.sql":  "6c18713aa39f931ee509fdcec5d775f8a24fa5f1ea3885dd2b4763b5782188b3",
+		"0006-accounts.sql":   "ce87aa1688413214fc0d4bd2c449cfc614cc32643c1ddfb8a7341fe98441e6fd",
+		"0007-audit.sql":      "ca08d09af314e4fb75bfbbda00d82c68e9e131717a7a6c58d52bc9f090304fc2",
+		"0008-approval.sql":   "9134fcf72f5574cb754ffc51129f2a93b3dd94bd6aa7f555e1268039e7d924bf",
+		"0009-quarantine.sql": "64a98c891d8a96c7ace61799e63a3361b8cb18c13e1ee12f6036e3bbf841bd88",
+		"0010-incidents.sql":  "3619c6f005f2b0b164ab50c64d884060f8c930d49add0c2a9501cfee8b9473c9",
+		"0011-urgent.sql":     "1eaaa685f120051a3abdedcb514c2ec7e83d4ec3d2257313faa7e04a9775c37e",
+		"0012-tokens.sql":     "d42fcb01d676a698e0af9a136cce0f87faa3bb7fedca9f7eaa1c016c9b113751",
 	}
 	steps, err := migrations()
 	if err != nil {

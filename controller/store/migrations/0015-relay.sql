@@ -1,0 +1,1 @@
+-- Relay of the office.

@@ -1,0 +1,1 @@
+-- Insertions of the office.
