@@ -177,8 +177,8 @@ func (c *Controller) openPlanning() error {
 		return err
 	}
 	c.Planner, err = planner.New(planner.Options{
-		Insertions: c.urgent,
-		Registry:   c.Store, Content: c.Store, Ledger: c.Store, Documents: c.Store, Sealer: c.Trust,
+		Insertions: c.urgent, Almanac: c.Store,
+		Registry: c.Store, Content: c.Store, Ledger: c.Store, Documents: c.Store, Sealer: c.Trust,
 		Offer:   func(_ context.Context, ids []wire.DeviceID) { c.link.OfferAll(ids) },
 		OnEvent: c.publish, Logger: c.part("planner"), Ceilings: ceilings, Demo: c.o.Demo, Calendar: c.calendar,
 		StaleAfter: c.o.Config.Devices.StaleAfter, DefaultClip: c.o.Config.Devices.DefaultClip,

@@ -104,6 +104,14 @@ func (c *Calendar) Import(data []byte) error {
 	return nil
 }
 
+// Clone returns a calendar of its own with the same years; a nil c is empty.
+func (c *Calendar) Clone() *Calendar {
+	if c == nil {
+		return new(Calendar)
+	}
+	return &Calendar{years: maps.Clone(c.years), days: maps.Clone(c.days)}
+}
+
 // DayType returns the type of d, and known = false when d's year has not been
 // imported: then Monday to Friday count as workdays and the rest as rest days,
 // unless a neighbouring year's table lists the day itself.

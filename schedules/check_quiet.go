@@ -43,6 +43,9 @@ func (c *checker) quiet() {
 			c.fail(at, RuleRuleTimes)
 		}
 		c.atMost(at+".times", len(r.Times), maxRuleTimes)
+		if !(r.GainDB >= minGainDB && r.GainDB <= 0) {
+			c.fail(at+".gain_db", RuleRange, strconv.FormatFloat(r.GainDB, 'g', -1, 64), strconv.Itoa(minGainDB), "0")
+		}
 		if r.Targets != nil {
 			c.targets(at+".targets", r.Targets)
 		}

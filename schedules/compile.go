@@ -223,6 +223,7 @@ func (c *Compiler) unsolved(k *pointKind, d Date) []Slot {
 				slot.DayType, slot.Assumed = dayType, !known
 				if !a.p.Demo {
 					slot.Silenced = a.silence(slot, k.rules)
+					slot.lower(k.rules)
 				}
 				out = append(out, slot)
 			}
@@ -276,11 +277,60 @@ func (a activeSlot) silence(s Slot, rules []*datedRule) *Silence {
 		return a.p.midday
 	}
 	for _, r := range rules {
-		if r.holds(s.Start, s.End, r.loc) {
+		if r.GainDB == 0 && r.holds(s.Start, s.End, r.loc) {
 			return r.said
 		}
 	}
 	return nil
+}
+
+// lower has s sound lower by the rule that demands most, once: rules of 限音
+// do not add up.
+func (s *Slot) lower(rules []*datedRule) {
+	var by *datedRule
+	for _, r := range rules {
+		if s.Silenced == nil && r.GainDB < 0 && (by == nil || r.GainDB < by.GainDB) && r.holds(s.Start, s.End, r.loc) {
+			by = r
+		}
+	}
+	if by != nil {
+		s.Gain, s.Lowered = max(minGainDB, s.Gain+by.GainDB), by.said
+	}
+}
+
+// QuietAt returns every quiet rule that holds at p at some moment of
+// [start, end), the night first, then midday rest, then dated rules that silence,
+// by id; rules that only lower are left out. Night and midday rest are those of
+// loc. Midday rest is that of the programmes that p belongs to, the default one
+// for a point of none. It answers for what is not a slot: whoever has something
+// sound by hand is to know what it would break.
+func (c *Compiler) QuietAt(p Point, start, end time.Time, loc *time.Location) []*Silence {
+	var found []*Silence
+	if night.holdsAround(start, end, loc) {
+		found = append(found, nightSilence())
+	}
+	rest := p.Kind == KindGate
+	midday := Midday{}
+	for i, cp := range c.programmes {
+		if !cp.targets.matches(p) || len(cp.slots) == 0 {
+			continue
+		}
+		if on := !slices.Contains(cp.Quiet.Midday.OffFor, p.Kind); on || i == 0 {
+			rest, midday = on, cp.Quiet.Midday
+		}
+		if rest {
+			break
+		}
+	}
+	if rest && midday.times().holdsAround(start, end, loc) {
+		found = append(found, middaySilence(midday))
+	}
+	for _, r := range c.rules {
+		if r.GainDB == 0 && (r.targets == nil || r.targets.matches(p)) && r.holds(start, end, r.loc) {
+			found = append(found, r.said)
+		}
+	}
+	return found
 }
 
 // Warnings returns what the result for these days rests on without knowing:

@@ -102,6 +102,7 @@
 //	      from: 2026-06-07       # first and last day, at most 400 days
 //	      to: 2026-06-10
 //	      all_day: true          # or times: ["12:00-14:30", "21:30-07:00"]
+//	      gain_db: -6            # 限音: slots sound this much lower; silent when left out
 //	      document: 示例文号〔2026〕9号   # 文号 or link, required
 //	      targets: {tags: [考点周边]}     # all points when left out
 //

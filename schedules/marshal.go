@@ -56,6 +56,7 @@ type fileRule struct {
 	To       string       `yaml:"to"`
 	AllDay   bool         `yaml:"all_day,omitempty"`
 	Times    []string     `yaml:"times,omitempty,flow"`
+	GainDB   float64      `yaml:"gain_db,omitempty"`
 	Document string       `yaml:"document"`
 	Targets  *fileTargets `yaml:"targets,omitempty"`
 }
@@ -170,7 +171,7 @@ func toFileQuiet(q Quiet) *fileQuiet {
 		for _, t := range r.Times {
 			times = append(times, t.From.String()+"-"+t.To.String())
 		}
-		f.Dated = append(f.Dated, fileRule{r.ID, r.Name, dateOrNothing(r.From), dateOrNothing(r.To), r.AllDay, times, r.Document, toFileTargets(r.Targets)})
+		f.Dated = append(f.Dated, fileRule{r.ID, r.Name, dateOrNothing(r.From), dateOrNothing(r.To), r.AllDay, times, r.GainDB, r.Document, toFileTargets(r.Targets)})
 	}
 	return f
 }

@@ -233,7 +233,7 @@ func (d *decoder) quiet(n *yaml.Node) Quiet {
 	labels := labeller("quiet.dated")
 	for _, item := range d.items(m["dated"], "quiet.dated") {
 		at := labels(idOf(item, "id"))
-		r := d.mapping(item, at, "id", "name", "from", "to", "all_day", "times", "document", "targets")
+		r := d.mapping(item, at, "id", "name", "from", "to", "all_day", "times", "gain_db", "document", "targets")
 		q.Dated = append(q.Dated, QuietRule{
 			ID:       d.text(r["id"], at+".id"),
 			Name:     d.text(r["name"], at+".name"),
@@ -244,6 +244,9 @@ func (d *decoder) quiet(n *yaml.Node) Quiet {
 			Document: d.text(r["document"], at+".document"),
 			Targets:  d.targets(r["targets"], at+".targets"),
 		})
+		if gain := d.gain(r["gain_db"], at+".gain_db"); gain != nil {
+			q.Dated[len(q.Dated)-1].GainDB = *gain
+		}
 	}
 	return q
 }

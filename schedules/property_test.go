@@ -94,6 +94,7 @@ func drawProgramme(id string) *rapid.Generator[*Programme] {
 				}
 				r.Times = []TimeRange{{a, b}}
 			}
+			r.GainDB = -float64(rapid.SampledFrom([]int{0, 0, 3, 6, 40}).Draw(t, "rule gain"))
 			if s := drawSelection(t, "rule targets"); s.narrows() {
 				r.Targets = &Targets{Selection: s}
 			}
@@ -275,7 +276,7 @@ func checkQuiet(t *rapid.T, all []*Programme, pr *Programme, p Point, s Slot) {
 		for _, q := range all {
 			for i := range q.Quiet.Dated {
 				r := &q.Quiet.Dated[i]
-				if (r.Targets == nil || r.Targets.Matches(p)) && inDated(r, at.In(mustZone(t, q.Zone))) {
+				if r.GainDB == 0 && (r.Targets == nil || r.Targets.Matches(p)) && inDated(r, at.In(mustZone(t, q.Zone))) {
 					hit[r.ID] = true
 				}
 			}

@@ -2,6 +2,7 @@ package schedules
 
 import (
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -53,8 +54,14 @@ type QuietRule struct {
 	From, To Date
 	AllDay   bool        // or
 	Times    []TimeRange // on each day from From to To
+	GainDB   float64     // below 0: slots sound that much lower (限音); 0: not at all
 	Document string      // 文号 or link
 	Targets  *Targets    // nil: every point
+
+	// Since and Until are for rules that come and go while slots run, and are
+	// not written in YAML: a slot that starts before Since, or at Until or later,
+	// is not concerned. Zero: no bound.
+	Since, Until time.Time
 }
 
 // ranges returns the parts of each day for which r holds.
@@ -67,6 +74,9 @@ func (r *QuietRule) ranges() []TimeRange {
 
 // holds reports whether r holds at any moment of [start, end) in loc.
 func (r *QuietRule) holds(start, end time.Time, loc *time.Location) bool {
+	if start.Before(r.Since) || !r.Until.IsZero() && !start.Before(r.Until) {
+		return false
+	}
 	// A range that began the day before may still last.
 	for d := DateOf(start, loc).AddDays(-1); !d.After(DateOf(end, loc)); d = d.AddDays(1) {
 		if d.Before(r.From) || d.After(r.To) {
@@ -122,6 +132,10 @@ func (r *QuietRule) silence() *Silence {
 	dates := r.From.String()
 	if r.To != r.From {
 		dates += "–" + r.To.String()
+	}
+	if r.GainDB < 0 {
+		by := strconv.FormatFloat(r.GainDB, 'f', -1, 64) + " dB"
+		zh, en = zh+" 限音 "+by, en+" lowered by "+by
 	}
 	return &Silence{
 		Rule:    r.ID,

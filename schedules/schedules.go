@@ -49,6 +49,7 @@ type Slot struct {
 	Gain       float64  // dB, ≤ 0
 	Grace      time.Duration
 	Silenced   *Silence // nil when it sounds
+	Lowered    *Silence // the rule that has it sound lower, already in Gain; nil for none
 }
 
 // DayType classifies a date by the holiday table.

@@ -1,6 +1,9 @@
 package schedules
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Play is one sounding of a clip within a slot.
 type Play struct {
@@ -55,4 +58,19 @@ func (s Slot) SoundsUntil(durations map[string]time.Duration) time.Time {
 		}
 	}
 	return end
+}
+
+// print writes down everything about s that a change may change.
+func (s *Slot) print() string {
+	if s == nil {
+		return ""
+	}
+	out := fmt.Sprint(s.ID, s.Start.Unix(), s.End.Unix(), s.Every, s.Count, s.Clips, s.Gain, s.Grace)
+	for _, by := range []*Silence{s.Silenced, s.Lowered} {
+		if by != nil {
+			out += by.Rule
+		}
+		out += "|"
+	}
+	return out
 }

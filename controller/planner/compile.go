@@ -23,6 +23,8 @@ type world struct {
 	// unsigned are the hashes of clips that the approver has not signed in
 	// strict mode; nil in default mode.
 	unsigned map[string]bool
+	entries  []fleet.CalendarEntry // of the office's calendar, those taken back too
+	cal      *schedules.Calendar
 	today    fleet.Day // of the office
 	office   *time.Location
 }
@@ -59,6 +61,12 @@ func (p *Planner) load(ctx context.Context, now time.Time) (*world, error) {
 		case d.Silenced():
 			w.silent = append(w.silent, d)
 		}
+	}
+	if w.entries, err = p.Entries(ctx); err != nil {
+		return nil, fmt.Errorf("reading the office's calendar: %w", err)
+	}
+	if w.cal, err = p.Calendar(ctx); err != nil {
+		return nil, err
 	}
 	if w.all, err = p.o.Content.Clips(ctx); err != nil {
 		return nil, fmt.Errorf("reading clips: %w", err)

@@ -98,6 +98,7 @@ type Options struct {
 	Ceilings  wire.Ceilings
 
 	Insertions Insertions // urgent broadcasts; nil means that there are none
+	Almanac    Almanac    // the office's calendar; nil means that there is none
 
 	Calendar    *schedules.Calendar // nil means the shipped table
 	Demo        bool                // accepts programmes marked demo

@@ -79,7 +79,7 @@ func (w *testOffice) signOff(t testing.TB) {
 func (w *testOffice) restart(t testing.TB) *Planner {
 	t.Helper()
 	p, err := New(Options{
-		Registry: w.store, Content: w.store, Ledger: w.store, Documents: w.store, Sealer: w.trust,
+		Registry: w.store, Content: w.store, Ledger: w.store, Documents: w.store, Sealer: w.trust, Almanac: w.store,
 		Offer:   func(_ context.Context, ids []wire.DeviceID) { w.offered = append(w.offered, ids...) },
 		OnEvent: func(fleet.Event) {}, Logger: slog.New(slog.DiscardHandler),
 		Ceilings: wire.Ceilings{Zone: "Asia/Shanghai", Allowed: []wire.DailyWindow{{FirstMin: 360, LastMin: 1320}}, MaxGainDB: 20, MaxVolumePct: 80, MaxPlaysPerHour: 20, MaxClipS: 180},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"gatecast/controller/fleet"
@@ -58,10 +60,14 @@ func (p *Planner) Check(ctx context.Context, file string, yaml []byte, now time.
 	if err != nil {
 		return nil, nil, err
 	}
-	points := make([]schedules.Point, 0, len(w.points))
-	for _, pt := range w.points {
-		points = append(points, w.views[pt.ID])
+	if strings.HasPrefix(parsed.ID, officeProgramme) {
+		return nil, []Problem{{
+			Key: "id", Blocking: true,
+			Text:   "编号 “" + parsed.ID + "” 留给办公室日历，请换一个",
+			TextEN: "id " + strconv.Quote(parsed.ID) + " belongs to the office's calendar: choose another",
+		}}, nil
 	}
+	points := w.listed()
 	if dead := parsed.CheckTargets(points); len(dead) > 0 {
 		return nil, fromErrors(dead, true), nil
 	}
@@ -98,9 +104,9 @@ func (p *Planner) together(ctx context.Context, parsed *schedules.Programme, w *
 			all = append(all, q)
 		}
 	}
-	compiler, err := schedules.NewCompiler(all, p.o.Calendar)
+	compiler, err := p.compiler(w, all, now)
 	if err != nil {
-		return nil, fmt.Errorf("compiling programmes: %w", err)
+		return nil, err
 	}
 	lengths := make(map[string]time.Duration, len(w.clips))
 	for ref, c := range w.clips {
@@ -251,8 +257,8 @@ func (p *Planner) candidate(ctx context.Context, id fleet.ProgrammeID, now time.
 	return prog, old, append(active, prog), nil
 }
 
-// Preview returns the slots that yaml alone would put at the given points,
-// silenced ones included, ordered by start. Points without a device are shown
+// Preview returns the slots that yaml alone, with the office's calendar, would
+// put at the given points, silenced ones included, ordered by start. Points without a device are shown
 // too: a preview is about the programme.
 func (p *Planner) Preview(ctx context.Context, file string, yaml []byte, points []fleet.PointID, from schedules.Date, days int, now time.Time) (map[fleet.PointID][]schedules.Slot, []Problem, error) {
 	parsed, problems, err := p.Check(ctx, file, yaml, now)
@@ -263,9 +269,9 @@ func (p *Planner) Preview(ctx context.Context, file string, yaml []byte, points 
 	if err != nil {
 		return nil, nil, err
 	}
-	compiler, err := schedules.NewCompiler([]*schedules.Programme{parsed}, p.o.Calendar)
+	compiler, err := p.compiler(w, []*schedules.Programme{parsed}, now)
 	if err != nil {
-		return nil, nil, fmt.Errorf("compiling programme: %w", err)
+		return nil, nil, err
 	}
 	rows := make(map[fleet.PointID][]schedules.Slot, len(points))
 	for _, id := range points {

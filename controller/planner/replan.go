@@ -143,9 +143,9 @@ func (p *Planner) compile(ctx context.Context, w *world, active []fleet.Programm
 	if err != nil {
 		return nil, Summary{}, err
 	}
-	compiler, err := schedules.NewCompiler(programmes, p.o.Calendar)
+	compiler, err := p.compiler(w, programmes, now)
 	if err != nil {
-		return nil, Summary{}, fmt.Errorf("compiling programmes: %w", err)
+		return nil, Summary{}, err
 	}
 	demo := map[string]bool{}
 	for _, q := range programmes {
