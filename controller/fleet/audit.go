@@ -67,6 +67,10 @@ const (
 	AuditPointTime    AuditCode = "point_time"
 	AuditConfirmPlans AuditCode = "confirm_plans"
 	AuditRegistry     AuditCode = "registry"        // the registry was imported
+	AuditRegister     AuditCode = "register"        // a thing of the registry was added, changed or removed
+	AuditUnitChange   AuditCode = "unit_change"     // a unit moves, is merged or gives a part away
+	AuditPointStage   AuditCode = "point_stage"     // a point owes from when, or no more
+	AuditCalibrated   AuditCode = "calibrated"      // Object is the point
 	AuditTone         AuditCode = "test_tone"       // Object is the point, Detail the device; so for the next two
 	AuditAccepted     AuditCode = "device_accepted" // its test tone was heard
 	AuditUnheard      AuditCode = "device_unheard"
@@ -114,7 +118,7 @@ var AuditCodes = []AuditCode{
 	AuditUserAdd, AuditUserChange, AuditUserPassword, AuditUserUnlock, AuditUserCode, AuditAccountRules,
 	AuditClip, AuditProgramme, AuditActivate, AuditPublish, AuditAmend, AuditExport,
 	AuditClipEdit, AuditClipSubmit, AuditClipApprove, AuditClipReturn, AuditClipRecall,
-	AuditJoinCode, AuditPointSync, AuditPointTime, AuditConfirmPlans, AuditRegistry, AuditTone, AuditAccepted, AuditUnheard, AuditRevoked, AuditIncident,
+	AuditJoinCode, AuditPointSync, AuditPointTime, AuditConfirmPlans, AuditRegistry, AuditRegister, AuditUnitChange, AuditPointStage, AuditCalibrated, AuditTone, AuditAccepted, AuditUnheard, AuditRevoked, AuditIncident,
 	AuditMute, AuditUnmute, AuditMuteApprove, AuditUrgent, AuditUrgentFirst, AuditUrgentSigned, AuditUrgentEnded, AuditUrgentLapsed,
 	AuditRestore, AuditViewed, AuditExported, AuditPruned, AuditRetention, AuditReveal, AuditPhoneErased,
 	AuditKeys, AuditRotate, AuditMode, AuditToSign, AuditManifest,

@@ -3,6 +3,7 @@ package fleet
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -51,7 +52,7 @@ func (r Registry) NoIdentity() error {
 		return nil
 	}
 	for _, u := range r.Units {
-		if err := check("单位", u.Name, u.Code, u.Name, u.ShortName, u.Head, u.Leader); err != nil {
+		if err := check("单位", u.Name, slices.Concat([]string{u.Code, u.Name, u.ShortName, u.Head, u.Leader, string(u.State)}, u.Aliases, u.Hats)...); err != nil {
 			return err
 		}
 	}
@@ -66,7 +67,7 @@ func (r Registry) NoIdentity() error {
 		}
 	}
 	for _, p := range r.Points {
-		if err := check("点位", p.Name, append([]string{p.Code, p.Name, p.DutyName, p.DutyPhone.Full()}, p.Tags...)...); err != nil {
+		if err := check("点位", p.Name, append([]string{p.Code, p.Name, p.Place, p.Approval, p.DutyName, p.DutyPhone.Full()}, p.Tags...)...); err != nil {
 			return err
 		}
 	}

@@ -15,6 +15,7 @@ type PointFilter struct {
 	Kind     PointKind
 	Tag      string
 	Query    string // part of code, name, unit or compound
+	InUse    bool   // leave out those that are retired
 	Limit    int    // 0 means no limit
 	Offset   int
 }
@@ -30,10 +31,12 @@ type Registry struct {
 	Liaisons  []LiaisonEntry
 }
 
-// UnitEntry is a unit, known by its code; Parent is a unit's code.
+// UnitEntry is a unit, known by its code; Parent and Successor are codes of
+// units.
 type UnitEntry struct {
 	Unit
-	Parent string
+	Parent    string
+	Successor string
 }
 
 // GridEntry is a grid, known by unit and number.

@@ -14,83 +14,11 @@ type (
 	PointID     int64
 	GroupID     int64
 	LiaisonID   int64
+	CompanyID   int64
 	ClipID      int64
 	ProgrammeID int64
 	UserID      int64
 )
-
-// UnitType is the kind of a unit.
-type UnitType string
-
-// The unit types: 街道, 社区, 村, 科室, 所, 站, 校, 院, 企事业单位.
-const (
-	Subdistrict UnitType = "subdistrict"
-	Community   UnitType = "community"
-	Village     UnitType = "village"
-	Section     UnitType = "section"
-	Office      UnitType = "office"
-	Station     UnitType = "station"
-	School      UnitType = "school"
-	Institute   UnitType = "institute"
-	Enterprise  UnitType = "enterprise"
-)
-
-// Unit is one node of the tree of units.
-type Unit struct {
-	ID        UnitID
-	Parent    UnitID // 0 for the subdistrict
-	Type      UnitType
-	Code      string // stable, unique, [A-Za-z0-9-]
-	Name      string // 全称
-	ShortName string // 群名用简称
-	Region    string // 12 digits, empty if not known
-	Head      string // 第一责任人
-	Leader    string // 主管领导
-	Order     int    // position among siblings
-}
-
-// Grid is a 网格 of a community.
-type Grid struct {
-	ID     GridID
-	Unit   UnitID
-	Number int // printed as 第二网格
-	Name   string
-	Worker string
-}
-
-// Compound is a 小区 under a community.
-type Compound struct {
-	ID       CompoundID
-	Unit     UnitID
-	Grid     GridID // 0 if none
-	Name     string
-	Property string // property company
-}
-
-// PointKind is the kind of a point.
-type PointKind string
-
-// The kinds of points.
-const (
-	Gate    PointKind = "gate"    // 小区门口
-	Horn    PointKind = "village" // 村广播
-	Indoors PointKind = "indoor"  // 单位广播
-)
-
-// Point owes slots. It outlives its devices.
-type Point struct {
-	ID         PointID
-	Code       string // 点位编号, unique, e.g. "SF-01"
-	Name       string
-	Kind       PointKind
-	Unit       UnitID
-	Compound   CompoundID // 0 for village points
-	Tags       []string
-	DutyName   string
-	DutyPhone  Phone
-	ActiveFrom time.Time // nothing is owed before; zero means not installed yet
-	NeedSync   bool      // nothing sounds below wire.T2; false: wire.T1 suffices
-}
 
 // Group is a publicity group of one of three tiers.
 type Group struct {
@@ -102,16 +30,6 @@ type Group struct {
 	Grid    GridID
 	Owner   string
 	Members int
-}
-
-// Liaison is a 联络员 of a unit.
-type Liaison struct {
-	ID       LiaisonID
-	Unit     UnitID
-	Name     string
-	Post     string
-	Phone    Phone
-	From, To time.Time // To zero means current
 }
 
 // DeviceState says what a device may do.

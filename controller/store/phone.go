@@ -16,6 +16,7 @@ import (
 const (
 	fieldDutyPhone    = "points.duty_phone"
 	fieldLiaisonPhone = "liaisons.phone"
+	fieldCompanyPhone = "companies.phone"
 )
 
 // openPhone returns the number that is stored as sealed. One that cannot be

@@ -5,20 +5,24 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"gatecast/controller/fleet"
 	"gatecast/internal/wire"
 )
 
-const pointColumns = `p.id, p.code, p.name, p.kind, p.unit_id, coalesce(p.compound_id, 0), p.tags, p.duty_name, p.duty_phone, p.active_from_us, p.need_sync`
+const pointColumns = `p.id, p.code, p.name, p.kind, p.unit_id, coalesce(p.compound_id, 0), p.tags, p.duty_name, p.duty_phone, p.active_from_us, p.need_sync,
+  p.place, p.approval, p.cap_pct, p.noise_class, p.hold, p.start_us, p.installed_us, p.retired_us`
 
 func (s *Store) scanPoint(r scanner) (p fleet.Point, err error) {
 	var tags, phone string
-	var active int64
-	if err := r.Scan(&p.ID, &p.Code, &p.Name, &p.Kind, &p.Unit, &p.Compound, &tags, &p.DutyName, &phone, &active, &p.NeedSync); err != nil {
+	var active, start, installed, retired int64
+	if err := r.Scan(&p.ID, &p.Code, &p.Name, &p.Kind, &p.Unit, &p.Compound, &tags, &p.DutyName, &phone, &active, &p.NeedSync,
+		&p.Place, &p.Approval, &p.CapPct, &p.NoiseClass, &p.Hold, &start, &installed, &retired); err != nil {
 		return p, err
 	}
 	p.ActiveFrom, p.DutyPhone = wire.FromUS(active), s.openPhone(fieldDutyPhone, phone)
+	p.Start, p.Installed, p.Retired = wire.FromUS(start), wire.FromUS(installed), wire.FromUS(retired)
 	if err := json.Unmarshal([]byte(tags), &p.Tags); err != nil {
 		return p, fmt.Errorf("tags of point %q: %w", p.Code, err)
 	}
@@ -47,6 +51,9 @@ func (s *Store) Points(ctx context.Context, f fleet.PointFilter) ([]fleet.Point,
 	}
 	if f.Kind != "" {
 		w.add("p.kind = ?", f.Kind)
+	}
+	if f.InUse {
+		w.add("p.retired_us = 0")
 	}
 	if f.Tag != "" {
 		w.add("EXISTS (SELECT 1 FROM json_each(p.tags) WHERE value = ?)", f.Tag)
@@ -111,4 +118,24 @@ RETURNING id`,
 		return 0, fmt.Errorf("saving point %q: %w", p.Code, err)
 	}
 	return id, nil
+}
+
+// SetPointNeedSync says whether p demands synchronised time, level T2, for
+// every sound.
+func (s *Store) SetPointNeedSync(ctx context.Context, p fleet.PointID, on bool) error {
+	_, err := change(ctx, s, func(t *tx) (none, error) {
+		r, err := t.exec(`UPDATE points SET need_sync = ? WHERE id = ?`, on, p)
+		return none{}, affected(r, err, noPoint(p))
+	})
+	return err
+}
+
+// SetPointActive says from when p owes slots; the zero time says that it is
+// not installed.
+func (s *Store) SetPointActive(ctx context.Context, p fleet.PointID, from time.Time) error {
+	_, err := change(ctx, s, func(t *tx) (none, error) {
+		r, err := t.exec(`UPDATE points SET active_from_us = ? WHERE id = ?`, wire.US(from), p)
+		return none{}, affected(r, err, noPoint(p))
+	})
+	return err
 }

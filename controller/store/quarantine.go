@@ -77,7 +77,7 @@ func (s *Store) acceptTx(t *tx, d *device, by string, now time.Time) error {
 	if _, err := t.exec(`UPDATE devices SET state = 'active', accepted_us = ?, accepted_by = ? WHERE id = ?`, wire.US(now), by, d.row); err != nil {
 		return err
 	}
-	if _, err := t.exec(`UPDATE points SET active_from_us = ? WHERE id = ? AND active_from_us = 0`, wire.US(now), d.Point); err != nil {
+	if err := installTx(t, d.Point, now); err != nil {
 		return err
 	}
 	t.after(func() {

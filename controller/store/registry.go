@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"gatecast/controller/fleet"
 	"gatecast/internal/wire"
@@ -18,29 +17,40 @@ WITH RECURSIVE tree(id, depth) AS (
   UNION ALL
   SELECT u.id, depth + 1 FROM units u JOIN tree ON u.parent_id = tree.id
 )
-SELECT u.id, coalesce(parent_id, 0), type, code, name, short_name, region, head, leader, position
+SELECT `+unitColumns+`
 FROM tree JOIN units u USING (id) ORDER BY depth, position, code`)
 }
 
+const unitColumns = `u.id, coalesce(parent_id, 0), type, code, name, short_name, aliases, hats, region, head, leader, state, coalesce(successor_id, 0), position`
+
 func scanUnit(r scanner) (u fleet.Unit, err error) {
-	err = r.Scan(&u.ID, &u.Parent, &u.Type, &u.Code, &u.Name, &u.ShortName, &u.Region, &u.Head, &u.Leader, &u.Order)
-	return u, err
+	var aliases, hats string
+	if err = r.Scan(&u.ID, &u.Parent, &u.Type, &u.Code, &u.Name, &u.ShortName, &aliases, &hats, &u.Region, &u.Head, &u.Leader, &u.State, &u.Successor, &u.Order); err != nil {
+		return u, err
+	}
+	if u.Aliases, err = texts(aliases); err != nil {
+		return u, fmt.Errorf("aliases of unit %q: %w", u.Code, err)
+	}
+	if u.Hats, err = texts(hats); err != nil {
+		return u, fmt.Errorf("hats of unit %q: %w", u.Code, err)
+	}
+	return u, nil
 }
 
 // Grids returns every grid by unit and number.
 func (s *Store) Grids(ctx context.Context) ([]fleet.Grid, error) {
 	return list(ctx, s, "grids", func(r scanner) (g fleet.Grid, err error) {
-		err = r.Scan(&g.ID, &g.Unit, &g.Number, &g.Name, &g.Worker)
+		err = r.Scan(&g.ID, &g.Unit, &g.Number, &g.Name, &g.Worker, &g.Households, &g.Population)
 		return g, err
-	}, `SELECT id, unit_id, number, name, worker FROM grids ORDER BY unit_id, number`)
+	}, `SELECT id, unit_id, number, name, worker, households, population FROM grids ORDER BY unit_id, number`)
 }
 
 // Compounds returns every compound by unit and name.
 func (s *Store) Compounds(ctx context.Context) ([]fleet.Compound, error) {
 	return list(ctx, s, "compounds", func(r scanner) (c fleet.Compound, err error) {
-		err = r.Scan(&c.ID, &c.Unit, &c.Grid, &c.Name, &c.Property)
+		err = r.Scan(&c.ID, &c.Unit, &c.Grid, &c.Name, &c.Property, &c.Households)
 		return c, err
-	}, `SELECT id, unit_id, coalesce(grid_id, 0), name, property FROM compounds ORDER BY unit_id, name`)
+	}, `SELECT id, unit_id, coalesce(grid_id, 0), name, property, households FROM compounds ORDER BY unit_id, name`)
 }
 
 // Groups returns every group by tier and code.
@@ -89,7 +99,10 @@ ON CONFLICT (code) DO UPDATE SET type = excluded.type, name = excluded.name, sho
 	}
 	// Parents in a second pass: a file may name a child first.
 	for _, u := range reg.Units {
-		im.exec("unit "+u.Code, `UPDATE units SET parent_id = ? WHERE code = ?`, null(im.unitOrNone(u.Parent)), u.Code)
+		unit, parent := im.unit(u.Code), im.unitOrNone(u.Parent)
+		if im.err == nil {
+			im.err = setParentTx(t, unit, parent, wire.US(s.clock())/dayUS)
+		}
 	}
 	for _, g := range reg.Grids {
 		im.exec(fmt.Sprintf("grid %d of %s", g.Number, g.Unit), `
@@ -103,6 +116,9 @@ ON CONFLICT (unit_id, number) DO UPDATE SET name = excluded.name, worker = exclu
 INSERT INTO compounds (unit_id, grid_id, name, property) VALUES (?, ?, ?, ?)
 ON CONFLICT (unit_id, name) DO UPDATE SET grid_id = excluded.grid_id, property = excluded.property`,
 			unit, null(im.grid(c.Unit, unit, c.Grid)), c.Name, c.Property)
+		if c.Property != "" {
+			im.exec("company "+c.Property, `INSERT INTO companies (name) VALUES (?) ON CONFLICT (name) DO NOTHING`, c.Property)
+		}
 	}
 	for _, p := range reg.Points {
 		unit := im.unit(p.Unit)
@@ -191,24 +207,4 @@ func (im *importer) compound(code string, unit fleet.UnitID, name string) fleet.
 		fmt.Sprintf("单位 %q 没有名为 %q 的小区，请先登记小区。", code, name),
 		fmt.Sprintf("Unit %q has no compound %q. Add the compound first.", code, name),
 		`SELECT id FROM compounds WHERE unit_id = ? AND name = ?`, unit, name))
-}
-
-// SetPointNeedSync says whether p demands synchronised time, level T2, for
-// every sound.
-func (s *Store) SetPointNeedSync(ctx context.Context, p fleet.PointID, on bool) error {
-	_, err := change(ctx, s, func(t *tx) (none, error) {
-		r, err := t.exec(`UPDATE points SET need_sync = ? WHERE id = ?`, on, p)
-		return none{}, affected(r, err, noPoint(p))
-	})
-	return err
-}
-
-// SetPointActive says from when p owes slots; the zero time says that it is
-// not installed.
-func (s *Store) SetPointActive(ctx context.Context, p fleet.PointID, from time.Time) error {
-	_, err := change(ctx, s, func(t *tx) (none, error) {
-		r, err := t.exec(`UPDATE points SET active_from_us = ? WHERE id = ?`, wire.US(from), p)
-		return none{}, affected(r, err, noPoint(p))
-	})
-	return err
 }

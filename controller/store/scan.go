@@ -134,6 +134,26 @@ func toJSON(v any) string {
 	return string(b)
 }
 
+// texts reads a JSON array of strings; nil for an empty one.
+func texts(doc string) (all []string, err error) {
+	err = json.Unmarshal([]byte(doc), &all)
+	if len(all) == 0 {
+		all = nil
+	}
+	return all, err
+}
+
+// listJSON writes a JSON array of strings.
+func listJSON(all []string) string {
+	if all == nil {
+		all = []string{}
+	}
+	return toJSON(all)
+}
+
+// dayUS is the length of a day that has no change of the clocks.
+const dayUS = 86400 * 1_000_000
+
 // where builds a WHERE clause.
 type where struct {
 	parts []string
