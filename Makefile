@@ -22,9 +22,10 @@ REALTIME = /agent$$|/audio/output|/cmd/gatecast$$|/controller/link|/internal/gue
 # Go's clothes, would be ten times slower. None of them may use sync.Map or another
 # generic type of sync: the linker would take its copy for everybody. The
 # acceptance tests run on the programs as they are shipped.
-PLAIN = modernc.org/sqlite/lib modernc.org/memory golang.org/x/crypto/argon2 golang.org/x/crypto/blake2b \
- github.com/mewkiz/... github.com/icza/... github.com/hajimehoshi/... github.com/jfreymuth/vorbis \
- gatecast/audio/encode gatecast/audio/loudness
+PLAIN = modernc.org/sqlite/lib modernc.org/libc/... modernc.org/memory golang.org/x/crypto/argon2 golang.org/x/crypto/blake2b \
+ github.com/mewkiz/... github.com/icza/... github.com/hajimehoshi/... github.com/jfreymuth/vorbis github.com/gopxl/beep/v2/... \
+ golang.org/x/net/html/... github.com/andybalholm/cascadia text/template/parse \
+ gatecast/audio gatecast/audio/decode gatecast/audio/encode gatecast/audio/loudness
 RACE = -race $(foreach p,$(PLAIN),-gcflags='$(p)=-race=false')
 
 # They begin first, so that nothing waits for them at the end.
