@@ -83,9 +83,8 @@ func openWorld(t testing.TB, dir string) *world {
 // newEmptyWorld is a store with accounts and nothing else.
 func newEmptyWorld(t testing.TB) *world {
 	t.Helper()
-	w := openWorld(t, t.TempDir())
-	w.accounts(t)
-	return w
+	begun.Do(func() { begun.make(t, func(w *world) { w.accounts(t) }) })
+	return openWorld(t, begun.copy(t))
 }
 
 func (w *world) accounts(t testing.TB) {
@@ -212,45 +211,63 @@ func (testTrust) JoinLine(code string) string {
 	return trust.JoinLine("https://10.1.2.3:8443", code, strings.Repeat("ab", 32))
 }
 
-// finished is a folder with the whole world in it, made by the first test that
-// wants one and copied by every other: to make it takes seconds.
-var finished = struct {
+// mould is a folder with a world in it, made by the first test that wants one
+// and copied by every other: to make it takes seconds.
+type mould struct {
 	sync.Once
 	dir string
-}{}
+}
+
+// begun has accounts, finished the whole world.
+var begun, finished mould
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if finished.dir != "" {
-		_ = os.RemoveAll(finished.dir)
+	for _, m := range []*mould{&begun, &finished} {
+		if m.dir != "" {
+			_ = os.RemoveAll(m.dir)
+		}
 	}
 	os.Exit(code)
+}
+
+func (m *mould) make(t testing.TB, fill func(*world)) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "gatecast-web-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.dir = dir
+	w := openWorld(t, dir)
+	fill(w)
+	if err := w.store.Backup(t.Context(), filepath.Join(dir, "copy.db")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// copy returns a new folder that holds what m does.
+func (m *mould) copy(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	copyFile(t, filepath.Join(m.dir, "copy.db"), filepath.Join(dir, "gatecast.db"))
+	for _, sub := range []string{"media", "trust"} {
+		if err := os.CopyFS(filepath.Join(dir, sub), os.DirFS(filepath.Join(m.dir, sub))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
 
 // newWorld is the whole subdistrict after two weeks of playing.
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	finished.Do(func() {
-		dir, err := os.MkdirTemp("", "gatecast-web-")
-		if err != nil {
-			t.Fatal(err)
-		}
-		finished.dir = dir
-		w := openWorld(t, dir)
-		w.accounts(t)
-		w.fill(t, testNow)
-		if err := w.store.Backup(t.Context(), filepath.Join(dir, "copy.db")); err != nil {
-			t.Fatal(err)
-		}
+		finished.make(t, func(w *world) {
+			w.accounts(t)
+			w.fill(t, testNow)
+		})
 	})
-	dir := t.TempDir()
-	copyFile(t, filepath.Join(finished.dir, "copy.db"), filepath.Join(dir, "gatecast.db"))
-	for _, sub := range []string{"media", "trust"} {
-		if err := os.CopyFS(filepath.Join(dir, sub), os.DirFS(filepath.Join(finished.dir, sub))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	w := openWorld(t, dir)
+	w := openWorld(t, finished.copy(t))
 	points, err := w.store.Points(t.Context(), fleet.PointFilter{})
 	if err != nil {
 		t.Fatal(err)
