@@ -39,6 +39,7 @@ import (
 	"gatecast/controller/mute"
 	"gatecast/controller/notary"
 	"gatecast/controller/planner"
+	"gatecast/controller/speech"
 	"gatecast/controller/store"
 	"gatecast/controller/trust"
 	"gatecast/controller/web"
@@ -274,6 +275,7 @@ func (c *Controller) openPages() (err error) {
 		AuditBook: officeAudit{c.Store, c}, Retention: c.o.Config.Retention.Audit(), ErasePhone: c.o.Config.Retention.Phone(),
 		Publications: c.Store, Losses: c.Store, Recovery: officeRecovery{c}, Incidents: c.Store,
 		Mutes: c.mutes, Urgent: c.urgent, Ceilings: c.ceilings, Insertions: c.Store,
+		Speech: speech.New(speech.Options{Command: c.o.Config.Speech.Command, Timeout: c.o.Config.Speech.Timeout}), Utterances: c.Store,
 		Events: c.hub, OnAttack: c.incidents.Report, Trouble: c.Store.Trouble, Logger: c.part("web"), Zone: zone, Name: c.o.Config.Name, Version: c.o.Version, Demo: c.o.Demo,
 		Calendar:       c.calendar,
 		AdminAddresses: c.o.Config.Web.Admins(), TrustedProxies: c.o.Config.Web.Proxies(), Insist: c.certificate != nil, Certificates: c.certificates(), Tokens: c.Store,

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"time"
 
 	"gatecast/controller/fleet"
@@ -25,6 +26,7 @@ type Config struct {
 	Devices   Devices   `yaml:"devices" doc:"What the gates connect to. Open both ports in the firewall."`
 	Tables    []string  `yaml:"holiday_tables" doc:"Files with the public holidays of further years, JSON in the form of the holiday-cn project;\n2026 is built in. Without the table of a year Monday to Friday count as workdays in it."`
 	Sound     Sound     `yaml:"sound" doc:"Ceilings that every device enforces, whatever it is told."`
+	Speech    Speech    `yaml:"speech" doc:"Who reads texts aloud."`
 	Retention Retention `yaml:"retention" doc:"How long what is kept of people stays."`
 	Log       Log       `yaml:"log" doc:"Log on standard error."`
 }
@@ -65,6 +67,12 @@ type Sound struct {
 	MaxClip      time.Duration `yaml:"max_clip" doc:"Longest clip, 1s to 10m."`
 }
 
+// Speech configures the synthesiser of texts.
+type Speech struct {
+	Command []string      `yaml:"command" doc:"Program by absolute path and its arguments: text in UTF-8 on standard input, a WAV file on standard output.\nEmpty: espeak-ng where it is installed."`
+	Timeout time.Duration `yaml:"timeout" doc:"Longest time for one text, 1s to 2m."`
+}
+
 // Retention says how long the audit and personal data are kept. Journals of
 // devices, what was owed and how it was settled, publications and signed
 // documents are never dropped.
@@ -98,6 +106,7 @@ func Defaults() Config {
 			Zone: "Asia/Shanghai", Hours: []string{"06:00-22:00"}, MaxGainDB: 24,
 			MaxVolumePct: 80, MaxPerHour: 20, MaxClip: 3 * time.Minute,
 		},
+		Speech:    Speech{Command: []string{}, Timeout: 20 * time.Second},
 		Retention: Retention{AuditDays: int(fleet.DefaultRetention / (24 * time.Hour)), PhoneDays: int(fleet.DefaultErasePhone / (24 * time.Hour))},
 		Log:       Log{Level: "info", Format: "text"},
 	}
@@ -165,6 +174,12 @@ func (c Config) Validate(file string) error {
 	}
 	if c.Sound.MaxClip < time.Second || c.Sound.MaxClip > 10*time.Minute {
 		fail("sound.max_clip", "%s is outside 1s to 10m", c.Sound.MaxClip)
+	}
+	if len(c.Speech.Command) > 0 && !filepath.IsAbs(c.Speech.Command[0]) {
+		fail("speech.command", "%q is no absolute path such as /usr/bin/espeak-ng", c.Speech.Command[0])
+	}
+	if c.Speech.Timeout < time.Second || c.Speech.Timeout > 2*time.Minute {
+		fail("speech.timeout", "%s is outside 1s to 2m", c.Speech.Timeout)
 	}
 	if err := fleet.CheckRetention(c.Retention.Audit()); err != nil {
 		fail("retention.audit_days", "%d is below 184: the audit is kept for at least 184 days, as the law demands six months of logs (审计至少保存 184 天)", c.Retention.AuditDays)

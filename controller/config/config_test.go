@@ -81,6 +81,8 @@ func TestValidateNamesEachField(t *testing.T) {
 		"volume":         {func(c *Config) { c.Sound.MaxVolumePct = 0 }, "sound.max_volume_pct: 0"},
 		"plays":          {func(c *Config) { c.Sound.MaxPerHour = 0 }, "sound.max_plays_per_hour: 0"},
 		"clip":           {func(c *Config) { c.Sound.MaxClip = time.Hour }, "sound.max_clip: 1h0m0s"},
+		"voice":          {func(c *Config) { c.Speech.Command = []string{"espeak-ng"} }, `speech.command: "espeak-ng" is no absolute path`},
+		"voice_slow":     {func(c *Config) { c.Speech.Timeout = time.Hour }, "speech.timeout: 1h0m0s"},
 		"level":          {func(c *Config) { c.Log.Level = "loud" }, `log.level: "loud"`},
 		"format":         {func(c *Config) { c.Log.Format = "xml" }, `log.format: "xml"`},
 	}

@@ -37,9 +37,14 @@ func newBrowser(t *testing.T, w *world) *browser {
 	needtool.Need(t, "chromium")
 	srv := httptest.NewServer(w.server)
 	t.Cleanup(srv.Close)
-	t.Cleanup(func() { _ = w.server.Close() }) // before the listener: it waits for event streams
+	t.Cleanup(func() { _ = w.server.Close() })       // before the listener: it waits for event streams
+	voice := filepath.Join(t.TempDir(), "voice.wav") // what the microphone hears
+	if err := os.WriteFile(voice, tone(t, 2, 48000, .3), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("chromium"), chromedp.NoSandbox,
-		chromedp.Flag("hide-scrollbars", true), chromedp.UserDataDir(t.TempDir()))
+		chromedp.Flag("hide-scrollbars", true), chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-fake-ui-for-media-stream", true),
+		chromedp.Flag("use-file-for-fake-audio-capture", voice), chromedp.UserDataDir(t.TempDir()))
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), opts...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
@@ -165,7 +170,7 @@ func (w *world) tour(t testing.TB) map[string]string {
 		"overview": "/", "points": "/points", "points_issues": "/points?state=issue&sort=state",
 		"point": pointPath(w.points["谷雨里南门"].ID), "point_demo": pointPath(w.points["松风苑南门"].ID),
 		"point_bare": pointPath(w.points["初夏庭南门"].ID), "slot": slotPath(w.points["谷雨里南门"].ID, "2026-11-23.default.evening"),
-		"clips": "/clips", "clip": "/clips/1", "programmes": "/programmes", "programme": "/programmes/1?days=14",
+		"clips": "/clips", "speak": "/clips/speak", "record": "/clips/record", "clip": "/clips/1", "programmes": "/programmes", "programme": "/programmes/1?days=14",
 		"compliance": "/compliance?from=2026-11-16&to=2026-11-23", "compliance_day": "/compliance?from=2026-11-23&to=2026-11-23&result=all&unit=3",
 		"enrol": "/enrol", "password": "/password", "certificate": "/certificate", "tokens": "/tokens", "keys": "/settings/keys", "lost": "/nowhere",
 		"privacy": "/privacy", "phone": pointPath(w.points["谷雨里南门"].ID) + "/phone",

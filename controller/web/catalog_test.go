@@ -18,6 +18,7 @@ import (
 	"golang.org/x/net/html"
 
 	"gatecast/controller/fleet"
+	"gatecast/controller/speech"
 	"gatecast/internal/wire"
 	"gatecast/schedules"
 )
@@ -95,7 +96,7 @@ func families() map[string][]string {
 	}
 	f["mute.reason."], f["mute.until."] = slices.Clone(muteReasons), []string{"open", "1h", "day"}
 	f["mute.approved."], f["mute.banner"], f["mute.sum"] = []string{"true", "false"}, []string{"", ".some"}, []string{"", ".lifted"}
-	f["done."] = append(f["done."], "muted", "unmuted", "mute_approved", "urgent", "urgent_signed", "urgent_ended")
+	f["done."] = append(f["done."], "muted", "unmuted", "mute_approved", "urgent", "urgent_signed", "urgent_ended", "spoken", "recorded")
 	f["urgent.state."] = []string{"waiting", "live", "refused", "cancelled", "unconfirmed", "over"}
 	f["urgent.quiet."] = []string{string(fleet.Midday), string(fleet.Night)}
 	for _, v := range append(slices.Clone(fleet.Verdicts), fleet.Due) {
@@ -154,6 +155,12 @@ func families() map[string][]string {
 		fleet.IncidentCodeGuess, fleet.IncidentLoginGuess, fleet.IncidentCodeReused, fleet.IncidentOtherDoc, fleet.IncidentJournal, fleet.IncidentClone,
 	}, wire.DeviceIncidents...) {
 		f["incident."] = append(f["incident."], string(k), string(k)+".text")
+	}
+	for _, r := range []speech.Rule{speech.Digits, speech.Latin, speech.Sound, speech.Clause, speech.Hint, speech.Long, speech.Sign} {
+		f["speech.rule."] = append(f["speech.rule."], string(r))
+	}
+	for _, r := range []speech.Rule{speech.Digits, speech.Latin, speech.Sound} {
+		f["speech.rule."] = append(f["speech.rule."], string(r)+".suggest")
 	}
 	delete(f, "cond.link_down") // shown as offline, by our own knowledge
 	f["cond."] = slices.DeleteFunc(f["cond."], func(c string) bool { return strings.HasPrefix(c, "link_down") })

@@ -249,6 +249,8 @@ type Options struct {
 	Urgent       UrgentDesk
 	Insertions   Insertions
 	Ceilings     wire.Ceilings // what the signed envelope allows, for warnings
+	Speech       Speech
+	Utterances   Utterances
 
 	Logins *auth.Logins
 	Events *Hub // nil means that pages are refreshed by the clock only
@@ -295,6 +297,8 @@ func (o *Options) validate() error {
 		return errors.New("web options: Publications, Losses, Recovery, Evidence and Incidents are required")
 	case o.Mutes == nil, o.Urgent == nil, o.Insertions == nil:
 		return errors.New("web options: Mutes, Urgent and Insertions are required")
+	case o.Speech == nil, o.Utterances == nil:
+		return errors.New("web options: Speech and Utterances are required")
 	case o.Logins == nil, o.Logger == nil, o.Zone == nil:
 		return errors.New("web options: Logins, Logger and Zone are required")
 	}

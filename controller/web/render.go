@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,7 +69,7 @@ type pages struct {
 }
 
 // shared are the files that every page is parsed with.
-var shared = []string{"templates/layout.html", "templates/parts.html"}
+var shared = []string{"templates/layout.html", "templates/parts.html", "templates/spoken.html"}
 
 func parsePages(langs map[string]*lang, a *assets) (*pages, error) {
 	names, err := fs.Glob(templateFiles, "templates/*.html")
@@ -79,7 +80,7 @@ func parsePages(langs map[string]*lang, a *assets) (*pages, error) {
 	for code, l := range langs {
 		set := map[string]*template.Template{}
 		for _, file := range names {
-			if file == shared[0] || file == shared[1] {
+			if slices.Contains(shared, file) {
 				continue
 			}
 			name := strings.TrimSuffix(path.Base(file), ".html")

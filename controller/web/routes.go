@@ -47,6 +47,7 @@ func (s *Server) routes() http.Handler {
 	s.may(mux, fleet.ActRead, "GET /clips/{id}/audio", s.clipAudio)
 	s.may(mux, fleet.ActUpload, "POST /clips", s.uploadClips)
 	s.approvalRoutes(mux)
+	s.speakRoutes(mux)
 
 	// programmes
 	s.page(mux, fleet.ActRead, "/programmes", "programmes", s.programmes)

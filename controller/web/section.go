@@ -16,7 +16,7 @@ type tab struct {
 // one, in the order in which they are shown.
 var sections = map[string][]tab{
 	"points":     {{"/points", "nav.points", "read"}, {"/enrol", "enrol.title", "enrol"}},
-	"clips":      {{"/clips", "nav.clips", "read"}},
+	"clips":      {{"/clips", "nav.clips", "read"}, {"/clips/speak", "speak.title", "upload"}, {"/clips/record", "record.title", "upload"}},
 	"programmes": {{"/programmes", "nav.programmes", "read"}},
 	"register":   {},
 }

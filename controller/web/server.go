@@ -27,6 +27,8 @@ type Server struct {
 	refused *refusals
 	views   *views
 
+	previews *previews
+
 	stop context.CancelFunc // ends the event streams
 	done context.Context
 }
@@ -37,7 +39,7 @@ func New(o Options) (*Server, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, guesses: newGuesses(), results: newResults(), refused: newRefusals(), views: newViews()}
+	s := &Server{o: o, guesses: newGuesses(), results: newResults(), refused: newRefusals(), views: newViews(), previews: newPreviews()}
 	var err error
 	if s.langs, err = loadLanguages(o.Zone, o.Now()); err != nil {
 		return nil, err

@@ -22,6 +22,7 @@ import (
 	"gatecast/controller/notary"
 	"gatecast/controller/planner"
 	"gatecast/controller/sample"
+	"gatecast/controller/speech"
 	"gatecast/controller/store"
 	"gatecast/controller/trust"
 	"gatecast/internal/wire"
@@ -115,6 +116,7 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 	o := Options{
 		Registry: w.store, Scopes: w.store, Points: w.store, Devices: w.store, Admission: testAdmission{w}, Ledger: w.store, JoinCodes: w.store, Audit: w.store, Publications: w.store, Losses: w.store, Recovery: w.store, Incidents: w.store, Tokens: w.store, Clips: w.store, Programmes: w.store,
 		Mutes: w.mutes, Urgent: w.urgent, Insertions: w.store, Ceilings: testCeilings,
+		Speech: speech.New(speech.Options{}), Utterances: w.store,
 		Approvals: w.store,
 		Media:     w.media, Planner: testPlanner{w.planner}, Trust: testTrust{}, Keys: testKeys{w}, Evidence: testEvidence{w}, Logins: logins, Events: w.hub,
 		AuditBook: testAudit{w.store, w},
