@@ -59,7 +59,8 @@ type PointEntry struct {
 	Compound string // name within the unit, empty if none
 }
 
-// GroupEntry is a group, known by its code.
+// GroupEntry is a group, known by its code, or without one by its place and
+// name.
 type GroupEntry struct {
 	Group
 	Unit string // code

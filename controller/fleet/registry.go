@@ -20,18 +20,6 @@ type (
 	UserID      int64
 )
 
-// Group is a publicity group of one of three tiers.
-type Group struct {
-	ID      GroupID
-	Tier    int // 1 指挥, 2 组织, 3 宣传
-	Code    string
-	Name    string
-	Unit    UnitID
-	Grid    GridID
-	Owner   string
-	Members int
-}
-
 // DeviceState says what a device may do.
 type DeviceState string
 

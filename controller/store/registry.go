@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"gatecast/controller/fleet"
 	"gatecast/internal/wire"
@@ -51,14 +52,6 @@ func (s *Store) Compounds(ctx context.Context) ([]fleet.Compound, error) {
 		err = r.Scan(&c.ID, &c.Unit, &c.Grid, &c.Name, &c.Property, &c.Households)
 		return c, err
 	}, `SELECT id, unit_id, coalesce(grid_id, 0), name, property, households FROM compounds ORDER BY unit_id, name`)
-}
-
-// Groups returns every group by tier and code.
-func (s *Store) Groups(ctx context.Context) ([]fleet.Group, error) {
-	return list(ctx, s, "groups", func(r scanner) (g fleet.Group, err error) {
-		err = r.Scan(&g.ID, &g.Tier, &g.Code, &g.Name, &g.Unit, &g.Grid, &g.Owner, &g.Members)
-		return g, err
-	}, `SELECT id, tier, code, name, unit_id, coalesce(grid_id, 0), owner, members FROM groups ORDER BY tier, code`)
 }
 
 // Liaisons returns every liaison by unit, current ones first.
@@ -129,11 +122,13 @@ ON CONFLICT (unit_id, name) DO UPDATE SET grid_id = excluded.grid_id, property =
 	}
 	for _, g := range reg.Groups {
 		unit := im.unit(g.Unit)
-		im.exec("group "+g.Code, `
-INSERT INTO groups (tier, code, name, unit_id, grid_id, owner, members) VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (code) DO UPDATE SET tier = excluded.tier, name = excluded.name, unit_id = excluded.unit_id,
-  grid_id = excluded.grid_id, owner = excluded.owner, members = excluded.members`,
-			g.Tier, g.Code, g.Name, unit, null(im.grid(g.Unit, unit, g.Grid)), g.Owner, g.Members)
+		g.Group.ID, g.Group.Unit, g.Group.Grid = 0, unit, im.grid(g.Unit, unit, g.Grid)
+		if im.err != nil {
+			continue
+		}
+		if err := s.importGroupTx(t, g.Group, time.Now()); err != nil {
+			im.err = fmt.Errorf("group %q: %w", g.Name, err)
+		}
 	}
 	for _, l := range reg.Liaisons {
 		phone, err := s.sealPhone(fieldLiaisonPhone, l.Phone)
