@@ -72,7 +72,7 @@ func (r Registry) NoIdentity() error {
 		}
 	}
 	for _, g := range r.Groups {
-		if err := check("群", g.Name, append([]string{g.Code, g.Name, string(g.State), g.Platform, g.Owner, g.OwnerPost, g.OwnerPhone.Full(), string(g.Created)}, append(g.Admins, g.Former...)...)...); err != nil {
+		if err := check("群", g.Name, slices.Concat([]string{g.Code, g.Name, string(g.State), g.Platform, g.Owner, g.OwnerPost, g.OwnerPhone.Full(), string(g.Created)}, g.Admins, g.Former)...); err != nil {
 			return err
 		}
 	}

@@ -357,7 +357,9 @@ func (s *Store) importGroupTx(t *tx, g fleet.Group, at time.Time) error {
 // same reports whether an import changes nothing.
 func same(a, b fleet.Group) bool {
 	a.Changed, b.Changed = time.Time{}, time.Time{}
-	key := func(g fleet.Group) string { return g.OwnerPhone.Full() + "\x00" + strings.Join(g.Admins, "\x00") + "\x00" + toJSON(g) }
+	key := func(g fleet.Group) string {
+		return g.OwnerPhone.Full() + "\x00" + strings.Join(g.Admins, "\x00") + "\x00" + toJSON(g)
+	}
 	return key(a) == key(b)
 }
 
