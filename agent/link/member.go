@@ -2,7 +2,6 @@ package link
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -64,9 +63,14 @@ func (l *Link) keepMembership(ctx context.Context) {
 // revocation returns the envelope of the device's revocation, nil while there
 // is none.
 func (f *Fetcher) revocation(ctx context.Context) ([]byte, error) {
+	return f.envelope(ctx, wire.PathRevoked)
+}
+
+// envelope fetches a small signed document, nil while there is none at path.
+func (f *Fetcher) envelope(ctx context.Context, path string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, f.stall)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.base+wire.PathRevoked, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.base+path, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -80,14 +84,14 @@ func (f *Fetcher) revocation(ctx context.Context) ([]byte, error) {
 		return nil, nil
 	case http.StatusOK:
 	default:
-		return nil, fmt.Errorf("fetching %q: status %d", wire.PathRevoked, resp.StatusCode)
+		return nil, fmt.Errorf("fetching %q: status %d", path, resp.StatusCode)
 	}
-	doc, err := io.ReadAll(io.LimitReader(resp.Body, seal.MaxDocument+1))
+	env, err := io.ReadAll(io.LimitReader(resp.Body, seal.MaxDocument+1))
 	if err != nil {
-		return nil, fmt.Errorf("fetching %q: %w", wire.PathRevoked, err)
+		return nil, fmt.Errorf("fetching %q: %w", path, err)
 	}
-	if len(doc) > seal.MaxDocument {
-		return nil, errors.New("revocation is too long")
+	if len(env) > seal.MaxDocument {
+		return nil, fmt.Errorf("fetching %q: more than %d bytes", path, seal.MaxDocument)
 	}
-	return doc, nil
+	return env, nil
 }

@@ -4,12 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
-	"io"
-	"net/http"
 	"strconv"
 
-	"gatecast/internal/seal"
 	"gatecast/internal/wire"
 )
 
@@ -137,31 +133,9 @@ func anyone() *tls.Config {
 
 // root fetches a version of the trust root, or errNoRoot.
 func (f *Fetcher) root(ctx context.Context, version uint64) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, f.stall)
-	defer cancel()
-	path := wire.PathRoots + strconv.FormatUint(version, 10)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.base+path, nil)
-	if err != nil {
-		return nil, err
+	env, err := f.envelope(ctx, wire.PathRoots+strconv.FormatUint(version, 10))
+	if err == nil && env == nil {
+		err = errNoRoot
 	}
-	resp, err := f.client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer drain(resp.Body)
-	switch resp.StatusCode {
-	case http.StatusNotFound:
-		return nil, errNoRoot
-	case http.StatusOK:
-	default:
-		return nil, fmt.Errorf("fetching %q: status %d", path, resp.StatusCode)
-	}
-	env, err := io.ReadAll(io.LimitReader(resp.Body, seal.MaxDocument+1))
-	if err != nil {
-		return nil, fmt.Errorf("fetching %q: %w", path, err)
-	}
-	if len(env) > seal.MaxDocument {
-		return nil, fmt.Errorf("fetching %q: more than %d bytes", path, seal.MaxDocument)
-	}
-	return env, nil
+	return env, err
 }

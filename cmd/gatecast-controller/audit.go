@@ -26,20 +26,11 @@ func (p *program) auditVerify(ctx context.Context) (err error) {
 		return fmt.Errorf("preparing check: %w", err)
 	}
 	defer os.RemoveAll(work) //nolint:errcheck // a folder left over is only ugly
-	copied := filepath.Join(work, "gatecast.db")
-	if err := store.CopyFile(ctx, filepath.Join(p.cfg.DataDir, "gatecast.db"), copied); err != nil {
-		return err
-	}
-	quiet := slog.New(slog.DiscardHandler)
-	s, err := store.Open(ctx, copied, store.Options{Logger: quiet, KeyFile: p.keyFile()})
+	s, authority, err := p.openCopy(ctx, work)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	authority, err := trust.Open(filepath.Join(p.cfg.DataDir, "trust"), trust.Options{Names: p.cfg.Hosts, Logger: quiet})
-	if err != nil {
-		return err
-	}
 	kept, err := keptHeads(filepath.Join(p.cfg.DataDir, "trust"), authority.DirectorKeys())
 	if err != nil {
 		return err
@@ -60,6 +51,25 @@ func (p *program) auditVerify(ctx context.Context) (err error) {
 		return err
 	}
 	return p.auditResult(c.Finish())
+}
+
+// openCopy opens a copy of the database, made in work, and the keys beside the
+// original. The caller closes the store.
+func (p *program) openCopy(ctx context.Context, work string) (*store.Store, *trust.Authority, error) {
+	copied := filepath.Join(work, "gatecast.db")
+	if err := store.CopyFile(ctx, filepath.Join(p.cfg.DataDir, "gatecast.db"), copied); err != nil {
+		return nil, nil, err
+	}
+	quiet := slog.New(slog.DiscardHandler)
+	s, err := store.Open(ctx, copied, store.Options{Logger: quiet, KeyFile: p.keyFile()})
+	if err != nil {
+		return nil, nil, err
+	}
+	authority, err := trust.Open(filepath.Join(p.cfg.DataDir, "trust"), trust.Options{Names: p.cfg.Hosts, Logger: quiet})
+	if err != nil {
+		return nil, nil, errors.Join(err, s.Close())
+	}
+	return s, authority, nil
 }
 
 // keptHeads reads the heads that stand outside of the database.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,8 +12,6 @@ import (
 
 	"gatecast/controller/dossier"
 	"gatecast/controller/fleet"
-	"gatecast/controller/store"
-	"gatecast/controller/trust"
 	"gatecast/internal/durable"
 )
 
@@ -39,20 +36,11 @@ func (p *program) exportTo(ctx context.Context, path string, q dossier.Query) (e
 		return fmt.Errorf("preparing export: %w", err)
 	}
 	defer os.RemoveAll(work) //nolint:errcheck // a folder left over is only ugly
-	copied := filepath.Join(work, "gatecast.db")
-	if err := store.CopyFile(ctx, db, copied); err != nil {
-		return err
-	}
-	quiet := slog.New(slog.DiscardHandler)
-	s, err := store.Open(ctx, copied, store.Options{Logger: quiet, KeyFile: p.keyFile()})
+	s, authority, err := p.openCopy(ctx, work)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	authority, err := trust.Open(filepath.Join(p.cfg.DataDir, "trust"), trust.Options{Names: p.cfg.Hosts, Logger: quiet})
-	if err != nil {
-		return err
-	}
 	e, err := dossier.New(dossier.Options{Store: s, Trust: authority, Zone: zone, Office: p.cfg.Name})
 	if err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -41,25 +40,7 @@ func ReportAttack(t testing.TB, a Attack) {
 	if a.Tried == 0 || a.Refused < a.Tried {
 		t.Errorf("%s: %s: tried %d, refused %d", a.Side, a.Attack, a.Tried, a.Refused)
 	}
-	path := os.Getenv(AttackVariable)
-	if path == "" {
-		return
-	}
-	line, err := json.Marshal(a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = f.Write(append(line, '\n'))
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		t.Fatalf("writing attack row: %v", err)
-	}
+	add(t, AttackVariable, a)
 }
 
 // ReadAttacks returns the rows in r, one to a line.

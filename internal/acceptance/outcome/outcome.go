@@ -23,6 +23,7 @@ package outcome
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -57,11 +58,17 @@ func Report(t testing.TB, r Row) {
 		t.Fatalf("outcome row %+v: a fault must be named and counts are not negative", r)
 	}
 	t.Logf("outcome: %s: tried %d %s, of %d lost %d, doubled %d (%s)", r.Fault, r.Tried, r.Unit, r.Of, r.Lost, r.Doubled, r.Note)
-	path := os.Getenv(Variable)
+	add(t, Variable, r)
+}
+
+// add appends row to the file that the variable names, in one write.
+func add(t testing.TB, variable string, row any) {
+	t.Helper()
+	path := os.Getenv(variable)
 	if path == "" {
 		return
 	}
-	line, err := json.Marshal(r)
+	line, err := json.Marshal(row)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,11 +77,8 @@ func Report(t testing.TB, r Row) {
 		t.Fatal(err)
 	}
 	_, err = f.Write(append(line, '\n'))
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		t.Fatalf("writing outcome row: %v", err)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatalf("writing a row for $%s: %v", variable, err)
 	}
 }
 
