@@ -186,7 +186,9 @@ func (e *GroupEntry) Label() string { return "群 " + e.Code }
 // Fields lists the parts of a group.
 func (e *GroupEntry) Fields() []Field {
 	return []Field{
-		{"code", &e.Code}, {"tier", &e.Tier}, {"name", &e.Name}, {"unit", &e.Unit}, {"grid", &e.Grid}, {"owner", &e.Owner}, {"members", &e.Members},
+		{"code", &e.Code}, {"tier", &e.Tier}, {"name", &e.Name}, {"unit", &e.Unit}, {"grid", &e.Grid}, {"state", &e.State}, {"platform", &e.Platform},
+		{"owner", &e.Owner}, {"post", &e.OwnerPost}, {"phone", &e.OwnerPhone}, {"admins", &e.Admins}, {"members", &e.Members},
+		{"households", &e.Households}, {"joined", &e.Joined}, {"created", &e.Created},
 	}
 }
 

@@ -61,6 +61,7 @@ func (s *Store) ApplyRegistry(ctx context.Context, changes []fleet.RegistryChang
 type batch struct {
 	s     *Store
 	t     *tx
+	by    fleet.Audit
 	today int64
 	out   fleet.RegistryOutcome
 	at    int             // index of the change under way
@@ -69,7 +70,7 @@ type batch struct {
 }
 
 func (s *Store) batchTx(t *tx, changes []fleet.RegistryChange, o fleet.RegistryOptions) (fleet.RegistryOutcome, error) {
-	b := &batch{s: s, t: t, bad: map[string]bool{}, today: wire.US(o.By.At) / dayUS}
+	b := &batch{s: s, t: t, by: o.By, bad: map[string]bool{}, today: wire.US(o.By.At) / dayUS}
 	if o.Today != "" {
 		day, err := dayNumber(o.Today)
 		if err != nil {
@@ -189,7 +190,7 @@ func (b *batch) one(c fleet.RegistryChange) (later func()) {
 	if id != 0 {
 		fleet.Keep(e, old, c.Fields)
 	}
-	begin(e)
+	begin(e, old)
 	for _, f := range fleet.CheckEntry(e) {
 		if c.Fields == nil || id == 0 || slices.Contains(c.Fields, f.Field) {
 			b.out.Faults = append(b.out.Faults, fleet.RegistryFault{Change: b.at, Field: f.Field, Text: f.Text, TextEN: f.TextEN, Warning: f.Warning})
@@ -214,10 +215,16 @@ func (b *batch) one(c fleet.RegistryChange) (later func()) {
 	return later
 }
 
-// begin gives an entry what goes without saying.
-func begin(e fleet.Entry) {
-	if u, ok := e.(*fleet.UnitEntry); ok && u.State == "" {
-		u.State = fleet.UnitListed
+// begin gives an entry what goes without saying; old is nil for a new one.
+func begin(e, old fleet.Entry) {
+	switch e := e.(type) {
+	case *fleet.UnitEntry:
+		e.State = cmp.Or(e.State, fleet.UnitListed)
+	case *fleet.GroupEntry:
+		if was, ok := old.(*fleet.GroupEntry); ok && was != nil {
+			e.State, e.Platform = cmp.Or(e.State, was.State), cmp.Or(e.Platform, was.Platform)
+		}
+		e.State, e.Platform = cmp.Or(e.State, fleet.GroupActive), cmp.Or(e.Platform, fleet.GroupPlatforms[0])
 	}
 }
 

@@ -33,10 +33,7 @@ LEFT JOIN grids g ON g.id = c.grid_id WHERE u.code = ? AND c.name = ?`, e.Unit, 
 	case *fleet.PointEntry:
 		old, id, err = b.findPoint(e.Code)
 	case *fleet.GroupEntry:
-		g := &fleet.GroupEntry{}
-		err = b.t.row(`SELECT g.id, g.code, tier, g.name, u.code, coalesce(n.number, 0), owner, members FROM groups g JOIN units u ON u.id = g.unit_id
-LEFT JOIN grids n ON n.id = g.grid_id WHERE g.code = ?`, e.Code).Scan(&id, &g.Code, &g.Tier, &g.Name, &g.Unit, &g.Grid, &g.Owner, &g.Members)
-		old = g
+		old, id, err = b.findGroup(e.Code)
 	case *fleet.LiaisonEntry:
 		l, phone := &fleet.LiaisonEntry{}, ""
 		var from, to int64
@@ -70,6 +67,51 @@ func (b *batch) findPoint(code string) (*fleet.PointEntry, int64, error) {
 	e := &fleet.PointEntry{Point: p}
 	err = b.t.row(`SELECT u.code, coalesce((SELECT name FROM compounds WHERE id = ?), '') FROM units u WHERE u.id = ?`, p.Compound, p.Unit).Scan(&e.Unit, &e.Compound)
 	return e, int64(p.ID), err
+}
+
+func (b *batch) findGroup(code string) (*fleet.GroupEntry, int64, error) {
+	g, err := b.s.scanGroup(b.t.row(`SELECT `+groupColumns+` FROM groups g WHERE g.code = ?`, code))
+	if err != nil {
+		return nil, 0, err
+	}
+	e := &fleet.GroupEntry{Group: g}
+	err = b.t.row(`SELECT u.code, coalesce((SELECT number FROM grids WHERE id = ?), 0) FROM units u WHERE u.id = ?`, g.Grid, g.Unit).Scan(&e.Unit, &e.Grid)
+	return e, int64(g.ID), err
+}
+
+// putGroup writes a group as the page of groups does: its names and people keep
+// their history. Its state changes there only, but that a planned group may be
+// said to exist.
+func (b *batch) putGroup(e *fleet.GroupEntry, id int64) {
+	unit := b.unit("unit", e.Unit)
+	grid := b.grid("grid", e.Unit, unit, e.Grid)
+	if b.refused() || b.fail != nil {
+		return
+	}
+	var old fleet.Group
+	g := e.Group
+	g.ID, g.Unit, g.Grid = 0, unit, grid
+	if id != 0 {
+		if old, b.fail = b.s.groupTx(b.t, fleet.GroupID(id)); b.fail != nil {
+			return
+		}
+		g.ID, g.Seq, g.Ended, g.Into = old.ID, old.Seq, old.Ended, old.Into
+	}
+	switch {
+	case g.State == old.State, old.State == fleet.GroupPlanned && g.State == fleet.GroupActive:
+	case id == 0 && (g.State == "" || g.State == fleet.GroupPlanned || g.State == fleet.GroupActive):
+	default:
+		b.fault("state", "群的状态不能靠导入改成这样，请在群的页面上变更。", "An import cannot change the state of a group to this: use the page of the group.")
+		return
+	}
+	if _, err := b.s.saveGroupTx(b.t, old, g, b.by.Who, b.by.At); err != nil {
+		var rule *fleet.Error
+		if errors.As(err, &rule) {
+			b.out.Faults = append(b.out.Faults, fleet.RegistryFault{Change: b.at, Text: rule.Text, TextEN: rule.TextEN})
+			return
+		}
+		b.fail = fmt.Errorf("%s: %w", e.Label(), err)
+	}
 }
 
 // put writes e, a change of row id or a new one for 0.
@@ -112,14 +154,7 @@ ON CONFLICT (name) DO UPDATE SET contact = excluded.contact, note = excluded.not
 		b.exec(`UPDATE points SET place = ?, approval = ?, cap_pct = ?, noise_class = ?, hold = ? WHERE code = ?`,
 			p.Place, p.Approval, p.CapPct, p.NoiseClass, p.Hold, p.Code)
 	case *fleet.GroupEntry:
-		unit := b.unit("unit", e.Unit)
-		grid := b.grid("grid", e.Unit, unit, e.Grid)
-		if b.refused() {
-			return nil
-		}
-		b.exec(`INSERT INTO groups (tier, code, name, unit_id, grid_id, owner, members) VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (code) DO UPDATE SET tier = excluded.tier, name = excluded.name, unit_id = excluded.unit_id, grid_id = excluded.grid_id,
-  owner = excluded.owner, members = excluded.members`, e.Tier, e.Code, e.Name, unit, null(grid), e.Owner, e.Members)
+		b.putGroup(e, id)
 	case *fleet.LiaisonEntry:
 		unit := b.unit("unit", e.Unit)
 		phone, ok := b.seal(fieldLiaisonPhone, e.Phone)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -140,6 +141,34 @@ func TestApplyRegistryIsAllOrNothingAndNamesEachFault(t *testing.T) {
 		}
 		if diff := cmp.Diff(before, snapshot(t, s)); diff != "" {
 			t.Errorf("a refused batch changed (-before +after):\n%s", diff)
+		}
+	})
+}
+
+func TestApplyRegistryKeepsTheHistoryOfGroups(t *testing.T) {
+	onEach(t, func(t *testing.T, s *Store) {
+		importTest(t, s, 1)
+		applyTest(t, s, newcomers())
+		group := func(g fleet.Group, fields ...string) []fleet.RegistryChange {
+			g.Code = "SL-3-03-01-1"
+			return []fleet.RegistryChange{{Line: "群!2", Fields: fields, Group: &fleet.GroupEntry{Group: g}}}
+		}
+		applyTest(t, s, group(fleet.Group{Name: "青禾一网格群", Owner: "张工", OwnerPost: "网格员", OwnerPhone: "13800000009", Households: 420, Joined: 400}, "name", "owner", "post", "phone", "households", "joined"))
+		all, err := s.Groups(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(all, func(g fleet.Group) bool { return g.Code == "SL-3-03-01-1" })
+		if i < 0 || all[i].State != fleet.GroupRenamed || len(all[i].Former) != 1 || all[i].Members != 120 || all[i].OwnerPhone != "13800000009" || all[i].Joined != 400 {
+			t.Fatalf("groups = %+v", all)
+		}
+		out, err := s.ApplyRegistry(t.Context(), group(fleet.Group{State: fleet.GroupDissolved}, "state"), by("clerk"))
+		if err != nil || out.Applied || len(out.Faults) != 1 || out.Faults[0].Field != "state" {
+			t.Errorf("dissolving by a batch = %+v, %v, want a fault of the state", out, err)
+		}
+		out, err = s.ApplyRegistry(t.Context(), group(fleet.Group{Joined: 500}, "joined"), by("clerk"))
+		if err != nil || out.Applied || len(out.Faults) != 1 {
+			t.Errorf("more households in than there are = %+v, %v, want a fault", out, err)
 		}
 	})
 }
