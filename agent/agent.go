@@ -238,11 +238,15 @@ func (a *App) muted(envelope []byte) error {
 // ceilings returns what the library role allows, false while no manifest is
 // in force.
 func (a *App) ceilings() (wire.Ceilings, bool) {
-	_, m, _, ok := a.plans.Current()
+	p, m, _, ok := a.plans.Current()
 	if !ok {
 		return wire.Ceilings{}, false
 	}
-	return m.Ceilings, true
+	c := m.Ceilings
+	if p != nil && p.MaxVolumePct > 0 {
+		c.MaxVolumePct = min(c.MaxVolumePct, p.MaxVolumePct)
+	}
+	return c, true
 }
 
 // trustedNow is the enrol.Clock of an enrolled device.

@@ -281,13 +281,16 @@ func TestCommandsReachTheSpeaker(t *testing.T) {
 		t.Errorf("tone before the ceilings: %+v", r)
 	}
 	none, ceilings := planOf(d, 1, soon(), 1, clipOf(t, o, time.Second))
-	none.Slots, none.Clips = nil, nil
+	none.Slots, none.Clips, none.MaxVolumePct = nil, nil, 30
 	o.Send(o.Offer(none, ceilings, true))
 	o.Await(d, 10*time.Second, "the plan without slots", func(k officetest.Device) bool { return k.States[len(k.States)-1].PlanVersion == 1 })
 	o.Send(o.Command(d, wire.Command{ID: "tone", Counter: 2, Do: wire.DoTestTone}))
 	k = o.Await(d, 15*time.Second, "result of the tone", func(k officetest.Device) bool { return len(k.Results) == 2 })
 	if r := k.Results[1]; r.ID != "tone" || !r.OK {
 		t.Errorf("tone: %+v", r)
+	}
+	if c, ok := a.ceilings(); !ok || c.MaxVolumePct != 30 || a.speaker.allowed() > 30 {
+		t.Errorf("the speaker may go to %d of %+v, want the point's own 30", a.speaker.allowed(), c)
 	}
 	if wavs, _ := filepath.Glob(filepath.Join(opt.Device, "*.wav")); len(wavs) != 1 {
 		t.Errorf("WAVs after the tone: %q", wavs)

@@ -183,6 +183,7 @@ func (c *Controller) openPlanning() error {
 		Offer:   func(_ context.Context, ids []wire.DeviceID) { c.link.OfferAll(ids) },
 		OnEvent: c.publish, Logger: c.part("planner"), Ceilings: ceilings, Demo: c.o.Demo, Calendar: c.calendar,
 		StaleAfter: c.o.Config.Devices.StaleAfter, DefaultClip: c.o.Config.Devices.DefaultClip,
+		Before: func(ctx context.Context, now time.Time) error { return c.carryOutUnitChanges(ctx, now.In(zone)) },
 	})
 	if err != nil {
 		return err

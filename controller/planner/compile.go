@@ -169,7 +169,8 @@ func obligation(pt fleet.Point, s schedules.Slot, clips []fleet.Clip, prog fleet
 	return o
 }
 
-// owedFrom is the first instant at which pt can owe a slot.
+// owedFrom is the first instant at which pt can owe a slot. A point that was
+// retired owes nothing and is planned all the same: what it owed ahead goes.
 func owedFrom(pt fleet.Point, now time.Time) (time.Time, bool) {
 	if pt.ActiveFrom.IsZero() {
 		return time.Time{}, false

@@ -100,6 +100,10 @@ type Options struct {
 	Insertions Insertions // urgent broadcasts; nil means that there are none
 	Almanac    Almanac    // the office's calendar; nil means that there is none
 
+	// Before is called at the start of every run: what of the registry holds from
+	// that moment on is put in place by it. nil does nothing.
+	Before func(ctx context.Context, now time.Time) error
+
 	Calendar    *schedules.Calendar // nil means the shipped table
 	Demo        bool                // accepts programmes marked demo
 	HorizonDays int                 // 0 means DefaultHorizonDays
@@ -142,6 +146,9 @@ func New(o Options) (*Planner, error) {
 	}
 	if o.HorizonDays == 0 {
 		o.HorizonDays = DefaultHorizonDays
+	}
+	if o.Before == nil {
+		o.Before = func(context.Context, time.Time) error { return nil }
 	}
 	if o.Calendar == nil {
 		o.Calendar = schedules.DefaultCalendar()

@@ -61,6 +61,9 @@ type written struct {
 func (p *Planner) Replan(ctx context.Context, now time.Time) (Summary, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err := p.o.Before(ctx, now); err != nil {
+		return Summary{}, fmt.Errorf("before planning: %w", err)
+	}
 	active, err := p.o.Content.ActiveProgrammes(ctx)
 	if err != nil {
 		return Summary{}, fmt.Errorf("reading active programmes: %w", err)
@@ -177,12 +180,15 @@ func (p *Planner) compile(ctx context.Context, w *world, active []fleet.Programm
 		if pt.NeedSync {
 			play.NeedLevel = wire.T2
 		}
+		if pt.CapPct > 0 && pt.CapPct < p.o.Ceilings.MaxVolumePct {
+			play.MaxVolumePct = pt.CapPct
+		}
 		index := map[string]int{}
 		said := sha256.New()
 		slots := compiler.Slots(w.views[pt.ID], today.AddDays(-1), p.o.HorizonDays+1)
 		sortSlots(slots)
 		for _, s := range slots {
-			ahead := s.Start.After(from) && s.Start.Before(sum.To)
+			ahead := s.Start.After(from) && s.Start.Before(sum.To) && !pt.RetiredAt(now)
 			if ahead == begun[owedKey{pt.ID, wire.SlotID(s.ID)}] {
 				continue // over and not owed, or moved to later after it had begun: once a day is enough
 			}

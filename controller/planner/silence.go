@@ -38,6 +38,7 @@ func (p *Planner) silence(ctx context.Context, w *world, now time.Time) error {
 			Header: wire.Header{Type: wire.DocPlan, Device: d.ID, IssuedUS: wire.US(now), Version: max(d.PlanVersion, d.WantVersion) + 1},
 			Point:  pt.Code, PointName: pt.Name, Zone: p.o.Ceilings.Zone, NeedLevel: wire.T1,
 			FromS: now.Unix(), HorizonS: now.AddDate(silentYears, 0, 0).Unix(), Clips: []string{}, Slots: []wire.PlanSlot{},
+			MaxVolumePct: pt.CapPct, // of its test tone
 		}
 		envelope, err := p.o.Sealer.SealPlan(plan)
 		if err != nil {

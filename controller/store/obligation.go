@@ -43,7 +43,7 @@ func splitSlot(slot wire.SlotID) (int64, string, error) {
 
 // Obligations returns the obligations that f selects, by day, start and point.
 func (s *Store) Obligations(ctx context.Context, f fleet.ObligationFilter) ([]fleet.Obligation, error) {
-	w, err := obligationWhere(f.From, f.To, f.Unit, f.Point)
+	w, err := s.obligationWhere(ctx, f.From, f.To, f.Unit, f.Point)
 	if err != nil {
 		return nil, err
 	}
@@ -64,15 +64,20 @@ func (s *Store) Obligations(ctx context.Context, f fleet.ObligationFilter) ([]fl
 }
 
 // obligationWhere bounds points and days so that the primary key finds the
-// rows: it begins with the point, so the points are always listed.
-func obligationWhere(from, to fleet.Day, unit fleet.UnitID, point fleet.PointID) (*where, error) {
+// rows: it begins with the point, so the points are always listed. What is
+// under a unit is what was under it on the day of each row.
+func (s *Store) obligationWhere(ctx context.Context, from, to fleet.Day, unit fleet.UnitID, point fleet.PointID) (*where, error) {
 	w := &where{}
 	switch {
 	case point != 0:
 		w.add("o.point_id = ?", point)
 	case unit != 0:
-		w.add("o.point_id IN (SELECT point_id FROM point_units WHERE unit_id IN "+underUnit+")", unit)
-		w.add("o.unit_id IN "+underUnit, unit)
+		under, err := s.spansUnder(ctx, unit)
+		if err != nil {
+			return nil, err
+		}
+		w.addPointsOf(under)
+		w.addUnder(under)
 	default:
 		w.add("o.point_id IN (SELECT id FROM points)")
 	}

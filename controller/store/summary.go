@@ -77,13 +77,17 @@ func (s *Store) Summary(ctx context.Context, q fleet.SummaryQuery) ([]fleet.Summ
 	if slices.Contains(q.By, fleet.ByPoint) {
 		table = "obligations o"
 		sums = "count(*), sum(verdict = 'played'), sum(verdict = 'partial'), sum(verdict = 'missed'), sum(verdict = 'doubt'), sum(verdict = 'exempt'), sum(verdict = 'pending'), sum(verdict = 'due'), sum(demo)"
-		if w, err = obligationWhere("", "", q.Unit, 0); err != nil {
+		if w, err = s.obligationWhere(ctx, "", "", q.Unit, 0); err != nil {
 			return nil, err
 		}
 	} else {
 		w = &where{}
 		if q.Unit != 0 {
-			w.add("o.unit_id IN "+underUnit, q.Unit)
+			under, err := s.spansUnder(ctx, q.Unit)
+			if err != nil {
+				return nil, err
+			}
+			w.addUnder(under)
 		}
 	}
 	w.add("o.day BETWEEN ? AND ?", from, to)

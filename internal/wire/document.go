@@ -60,6 +60,10 @@ type Plan struct {
 	// on the disk, though the manifest may still allow them: the director can
 	// only take away from what the library allows. Absent means none.
 	Recalled []string `json:"recalled,omitempty"`
+	// MaxVolumePct is the point's own volume ceiling in percent of the mixer,
+	// below that of the manifest; the director can only take away. 0 means none.
+	// A device that does not know the field keeps to the manifest's.
+	MaxVolumePct int `json:"max_volume_pct,omitempty"`
 }
 
 // Receipt is the controller's signature under a part of a journal: it holds

@@ -25,6 +25,7 @@ type planJSON struct {
 	Kinds     []slotKind `json:"kinds,omitempty"`
 	Slots     [][3]int64 `json:"slots,omitempty"` // kind, days after Day0, start in unix seconds
 	Recalled  []string   `json:"recalled,omitempty"`
+	MaxVolume int        `json:"max_volume_pct,omitempty"`
 }
 
 type slotKind struct {
@@ -51,7 +52,7 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 		Header: p.Header, Point: p.Point, PointName: p.PointName, Zone: p.Zone,
 		FromS: p.FromS, HorizonS: p.HorizonS, NeedLevel: p.NeedLevel,
 		StaleS: p.StaleS, Default: p.Default, Clips: p.Clips,
-		Slots: make([][3]int64, 0, len(p.Slots)), Recalled: p.Recalled,
+		Slots: make([][3]int64, 0, len(p.Slots)), Recalled: p.Recalled, MaxVolume: p.MaxVolumePct,
 	}
 	var day0 time.Time
 	for _, s := range p.Slots {
@@ -107,7 +108,7 @@ func (p *Plan) UnmarshalJSON(data []byte) error {
 	*p = Plan{
 		Header: in.Header, Point: in.Point, PointName: in.PointName, Zone: in.Zone,
 		FromS: in.FromS, HorizonS: in.HorizonS, NeedLevel: in.NeedLevel,
-		StaleS: in.StaleS, Default: in.Default, Clips: in.Clips, Slots: slots, Recalled: in.Recalled,
+		StaleS: in.StaleS, Default: in.Default, Clips: in.Clips, Slots: slots, Recalled: in.Recalled, MaxVolumePct: in.MaxVolume,
 	}
 	return nil
 }

@@ -16,8 +16,8 @@ func newTestPlan(days int) Plan {
 		Point:  "SF-01", PointName: "松风苑南门", Zone: "Asia/Shanghai", FromS: 1, HorizonS: 2, NeedLevel: T1,
 		StaleS: 14 * 86_400, Default: strings.Repeat("b", 64),
 		Clips:    []string{strings.Repeat("a", 64), strings.Repeat("b", 64)},
-		Recalled: []string{strings.Repeat("c", 64)},
-		Slots:    []PlanSlot{},
+		Recalled: []string{strings.Repeat("c", 64)}, MaxVolumePct: 45,
+		Slots: []PlanSlot{},
 	}
 	start := time.Date(2026, 11, 22, 23, 30, 0, 0, time.UTC)
 	for d := range days {

@@ -29,6 +29,7 @@ import (
 //	1  2026-11-23  added: kind mute, Mute, State.Mute, reason muted
 //	1  2026-11-23  added: Hello.Run
 //	1  2026-11-23  added: PlanSlot.Urgent
+//	1  2026-11-23  added: Plan.MaxVolumePct
 const Protocol = 1
 
 // Limits of one message.

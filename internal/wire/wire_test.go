@@ -90,6 +90,7 @@ func TestGoldenPayloads(t *testing.T) {
 	head := Header{Type: DocReceipt, Device: "gate7", Version: 3, IssuedUS: US(at)}
 	golden["plan_urgent"] = Plan{Header: Header{Type: DocPlan, Device: "gate7", Version: 8, IssuedUS: US(at)}, Point: "SF-01", Zone: "Asia/Shanghai", Clips: []string{"aa"},
 		Slots: []PlanSlot{{ID: "2026-11-23.insertion-7.now", Name: "紧急插播", StartS: 1, EndS: 3600, EveryS: 23, Count: 3, Playlist: []int{0}, GraceS: 3599, Urgent: true}}}
+	golden["plan_volume"] = Plan{Header: Header{Type: DocPlan, Device: "gate7", Version: 9, IssuedUS: US(at)}, Point: "SF-01", Zone: "Asia/Shanghai", Clips: []string{}, Slots: []PlanSlot{}, MaxVolumePct: 45}
 	golden["mute"] = Mute{Header: Header{Type: DocMute, Device: "gate7", Version: 1795455594038404, IssuedUS: US(at)}, On: true, SinceUS: US(at), UntilUS: US(at) + 5}
 	golden["state_mute"] = State{Session: 3, Online: true, Time: TimeState{Level: T1}, Output: Output{Sink: "alsa"}, Mute: MuteState{Number: 7, On: true, AtUS: US(at)}}
 	golden["receipt"] = Receipt{Header: head, Log: "0011223344556677", Upto: 9, Hash: "cc", Count: 8, Day: "2026-11-22", Prev: "dd"}
