@@ -147,4 +147,5 @@ const (
 	EventBroken  EventKind = "broken" // a journal does not hold together
 
 	EventIncident EventKind = "incident" // somebody tried what is not allowed
+	EventRelay    EventKind = "relay"    // an item of the relay came in, or was passed on
 )
