@@ -39,6 +39,7 @@ import (
 	"gatecast/controller/mute"
 	"gatecast/controller/notary"
 	"gatecast/controller/planner"
+	"gatecast/controller/relay"
 	"gatecast/controller/speech"
 	"gatecast/controller/store"
 	"gatecast/controller/trust"
@@ -71,6 +72,7 @@ type Controller struct {
 	Store   *store.Store
 	Trust   *trust.Authority
 	Planner *planner.Planner
+	Relay   *relay.Desk
 
 	calendar *schedules.Calendar
 	ceilings wire.Ceilings
@@ -85,7 +87,9 @@ type Controller struct {
 	auditor *notary.AuditSigner
 	mutes   *mute.Desk
 	urgent  *insertion.Desk
-	exports *dossier.Exporter
+
+	onDigest []func(relay.Digest) // immutable after Start
+	exports  *dossier.Exporter
 
 	incidents *incident.Desk
 
@@ -170,6 +174,9 @@ func (c *Controller) openPlanning() error {
 	zone, err := time.LoadLocation(c.o.Config.Sound.Zone)
 	if err != nil {
 		return fmt.Errorf("sound.zone: %w", err)
+	}
+	if err := c.openRelay(zone); err != nil {
+		return err
 	}
 	c.urgent, err = insertion.Open(context.Background(), insertion.Options{
 		Book: c.Store, Library: c.Store, Zone: zone, Strict: c.Trust.Strict(), Deliver: func() { c.Planner.Poke() }, Event: c.publish, Logger: c.part("insertion"),
@@ -316,6 +323,7 @@ func (c *Controller) Start() error {
 	}, c.fail)
 	c.stack.Go("retention", c.tidy, c.fail)
 	c.stack.Go("insertions", c.urgent.Run, c.fail)
+	c.stack.Go("relay", c.Relay.Run, c.fail)
 	c.stack.Go("planner", c.Planner.Run, c.fail)
 	handler := depot.Handler(depot.Options{
 		Store: c.Store, Trust: c.Trust, Clips: approvedClips{c}, MQTTAddr: c.MQTTAddr(),
