@@ -201,6 +201,41 @@ func (p officePlanner) Activate(ctx context.Context, id fleet.ProgrammeID, now t
 	return webChange(ch), err
 }
 
+func (p officePlanner) Calendar(ctx context.Context) (*schedules.Calendar, error) {
+	return p.c.Planner.Calendar(ctx)
+}
+
+func (p officePlanner) Entries(ctx context.Context) ([]fleet.CalendarEntry, error) {
+	return p.c.Planner.Entries(ctx)
+}
+
+func (p officePlanner) EntryEffect(ctx context.Context, e fleet.CalendarEntry, now time.Time) (*web.Effect, []web.Problem, error) {
+	eff, problems, err := p.c.Planner.EntryEffect(ctx, e, now)
+	return (*web.Effect)(eff), webProblems(problems), err
+}
+
+func (p officePlanner) SaveEntry(ctx context.Context, e fleet.CalendarEntry, now time.Time) (fleet.CalendarEntry, []web.Problem, error) {
+	saved, problems, err := p.c.Planner.SaveEntry(ctx, e, now)
+	return saved, webProblems(problems), err
+}
+
+func (p officePlanner) EndEntry(ctx context.Context, id fleet.EntryID, by, reason string, now time.Time) error {
+	return p.c.Planner.EndEntry(ctx, id, by, reason, now)
+}
+
+func (p officePlanner) HolidayTables(ctx context.Context) ([]fleet.HolidayTable, error) {
+	return p.c.Planner.HolidayTables(ctx)
+}
+
+func (p officePlanner) HolidayEffect(ctx context.Context, t schedules.HolidayTable, now time.Time) (*web.Effect, error) {
+	eff, err := p.c.Planner.HolidayEffect(ctx, t, now)
+	return (*web.Effect)(eff), err
+}
+
+func (p officePlanner) ImportHolidays(ctx context.Context, t schedules.HolidayTable, source, by string, now time.Time) error {
+	return p.c.Planner.ImportHolidays(ctx, t, source, by, now)
+}
+
 func webProblems(problems []planner.Problem) []web.Problem {
 	list := make([]web.Problem, 0, len(problems))
 	for _, pr := range problems {

@@ -188,7 +188,8 @@ func TestParseReportsBrokenRule(t *testing.T) {
 		})
 	}
 	later := []Rule{RuleSameProgramme, RuleNoProgramme, RuleDeadTarget, RuleNoPoint, RuleUnknownClip, RuleClipTooLong,
-		RuleSoundsIntoNext, RuleSoundsIntoRule, RuleBudget, RuleYearUnknown, RulePartlyQuiet}
+		RuleSoundsIntoNext, RuleSoundsIntoRule, RuleBudget, RuleYearUnknown,
+		RuleHolidayColumns, RuleHolidayJSON, RuleHolidayNone, RuleHolidayYear, RuleHolidayWork, RulePartlyQuiet}
 	for _, r := range Rules() {
 		if covered[r] == slices.Contains(later, r) {
 			t.Errorf("rule %s: covered by this table %v, not a rule of Parse %v", r, covered[r], !covered[r])

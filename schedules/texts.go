@@ -95,6 +95,15 @@ const (
 	RulePartlyQuiet    Rule = "partly_quiet"
 )
 
+// The rules of a holiday table.
+const (
+	RuleHolidayColumns Rule = "holiday_columns"
+	RuleHolidayJSON    Rule = "holiday_json"
+	RuleHolidayNone    Rule = "holiday_none"
+	RuleHolidayYear    Rule = "holiday_year"
+	RuleHolidayWork    Rule = "holiday_work"
+)
+
 type ruleText struct{ zh, en string }
 
 // ruleTexts is immutable. Both texts of a rule take the same arguments in the
@@ -173,6 +182,11 @@ var ruleTexts = map[Rule]ruleText{
 	RuleSoundsIntoRule: {"%s %s 的最后一条要响到 %s，压到%s；请把时段提前或换短一些的素材", "on %s at %s the last play would sound until %s, into %s; start earlier or take a shorter clip"},
 	RuleBudget:         {"%s 在 %s 等 %s 个点要出声 %s，超过每日上限 %s", "on %s point %s (%s points in all) would sound for %s, over the daily limit of %s"},
 	RuleYearUnknown:    {"%s 年的放假安排还没有录入，暂按周一至周五为工作日计算", "the public holidays of %s are not known yet; Monday to Friday count as workdays"},
+	RuleHolidayColumns: {"每行要有三列：日期、节日、休或班", "each line has three columns: date, holiday, off or work"},
+	RuleHolidayJSON:    {"JSON 写法有误：%s", "invalid JSON: %s"},
+	RuleHolidayNone:    {"表里没有日期；放假通知可能还没有公布", "the table has no days; the notice may not be published yet"},
+	RuleHolidayYear:    {"%s 不在 %s 年；一个文件只能是一年的放假安排", "%s is not in %s; a file holds the holidays of one year"},
+	RuleHolidayWork:    {"%s 不是周六或周日，不能是调休上班；请核对日期", "%s is neither Saturday nor Sunday, so it cannot be worked in exchange; check the date"},
 	RulePartlyQuiet:    {"时段 %s 有时碰到%s，那几次整段免播：%s", "the slot at %s sometimes touches %s and is silent then: %s"},
 }
 

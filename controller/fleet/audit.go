@@ -46,12 +46,15 @@ const (
 
 // What is done to content and plans.
 const (
-	AuditClip      AuditCode = "clip"
-	AuditProgramme AuditCode = "programme"
-	AuditActivate  AuditCode = "activate"
-	AuditPublish   AuditCode = "publish"
-	AuditAmend     AuditCode = "amend"
-	AuditExport    AuditCode = "export" // of evidence
+	AuditClip       AuditCode = "clip"
+	AuditProgramme  AuditCode = "programme"
+	AuditActivate   AuditCode = "activate"
+	AuditPublish    AuditCode = "publish"
+	AuditAmend      AuditCode = "amend"
+	AuditEntry      AuditCode = "calendar_entry" // an exam, a day of mourning or a stop; Detail is the document
+	AuditEntryEnded AuditCode = "calendar_entry_ended"
+	AuditHolidays   AuditCode = "holidays" // Object is the year, Detail the file
+	AuditExport     AuditCode = "export"   // of evidence
 
 	AuditClipEdit    AuditCode = "clip_edit"
 	AuditClipSubmit  AuditCode = "clip_submit"
@@ -117,6 +120,7 @@ var AuditCodes = []AuditCode{
 	AuditCodeRefused, AuditCodeOn, AuditCodeOff, AuditRecoveryCodes, AuditSessionsEnded,
 	AuditUserAdd, AuditUserChange, AuditUserPassword, AuditUserUnlock, AuditUserCode, AuditAccountRules,
 	AuditClip, AuditProgramme, AuditActivate, AuditPublish, AuditAmend, AuditExport,
+	AuditEntry, AuditEntryEnded, AuditHolidays,
 	AuditClipEdit, AuditClipSubmit, AuditClipApprove, AuditClipReturn, AuditClipRecall,
 	AuditJoinCode, AuditPointSync, AuditPointTime, AuditConfirmPlans, AuditRegistry, AuditRegister, AuditUnitChange, AuditPointStage, AuditCalibrated, AuditTone, AuditAccepted, AuditUnheard, AuditRevoked, AuditIncident,
 	AuditMute, AuditUnmute, AuditMuteApprove, AuditUrgent, AuditUrgentFirst, AuditUrgentSigned, AuditUrgentEnded, AuditUrgentLapsed,

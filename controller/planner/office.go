@@ -199,25 +199,7 @@ func (p *Planner) EntryEffect(ctx context.Context, e fleet.CalendarEntry, now ti
 		days++
 	}
 	eff.Changes = schedules.Changes(before, after, w.listed(), from, days)
-	touched := map[string]bool{}
-	for _, c := range eff.Changes {
-		for _, id := range c.Points {
-			touched[id] = true
-		}
-	}
-	eff.Points = len(touched)
-	for _, pt := range w.points {
-		d, has := w.devices[pt.ID]
-		if !has || !touched[pt.Code] {
-			continue
-		}
-		if !d.Online {
-			eff.Away = append(eff.Away, pt.ID)
-		}
-		if eff.Plans.IsZero() || d.Horizon.Before(eff.Plans) {
-			eff.Plans = d.Horizon
-		}
-	}
+	w.reach(eff)
 	return eff, nil, nil
 }
 

@@ -108,7 +108,7 @@ func families() map[string][]string {
 	for _, s := range []fleet.ProgrammeState{fleet.Draft, fleet.Active, fleet.Superseded} {
 		f["programme.state."] = append(f["programme.state."], string(s))
 	}
-	f["field."] = []string{"version", "need_sync", "role", "units", "points", "liaisons", "password_days", "code_roles", "sha256", "state", "title", "text", "from", "until", "days"}
+	f["field."] = []string{"version", "need_sync", "role", "units", "points", "liaisons", "password_days", "code_roles", "sha256", "state", "title", "text", "from", "until", "days", "document", "dates"}
 	for _, c := range fleet.AuditCodes {
 		f["audit."] = append(f["audit."], string(c))
 	}
@@ -162,6 +162,7 @@ func families() map[string][]string {
 	for _, r := range []speech.Rule{speech.Digits, speech.Latin, speech.Sound} {
 		f["speech.rule."] = append(f["speech.rule."], string(r)+".suggest")
 	}
+	calendarFamilies(f)
 	delete(f, "cond.link_down") // shown as offline, by our own knowledge
 	f["cond."] = slices.DeleteFunc(f["cond."], func(c string) bool { return strings.HasPrefix(c, "link_down") })
 	return f

@@ -79,6 +79,21 @@ func (p testPlanner) Preview(ctx context.Context, file string, yaml []byte, poin
 	return slots, webProblems(problems), err
 }
 
+func (p testPlanner) EntryEffect(ctx context.Context, e fleet.CalendarEntry, now time.Time) (*Effect, []Problem, error) {
+	eff, problems, err := p.Planner.EntryEffect(ctx, e, now)
+	return (*Effect)(eff), webProblems(problems), err
+}
+
+func (p testPlanner) SaveEntry(ctx context.Context, e fleet.CalendarEntry, now time.Time) (fleet.CalendarEntry, []Problem, error) {
+	saved, problems, err := p.Planner.SaveEntry(ctx, e, now)
+	return saved, webProblems(problems), err
+}
+
+func (p testPlanner) HolidayEffect(ctx context.Context, h schedules.HolidayTable, now time.Time) (*Effect, error) {
+	eff, err := p.Planner.HolidayEffect(ctx, h, now)
+	return (*Effect)(eff), err
+}
+
 func webChange(c planner.Change) Change {
 	return Change{
 		Points: c.Points, Devices: c.Devices, Slots: c.Slots, Silenced: c.Silenced,
@@ -110,7 +125,7 @@ func (w *world) content(t testing.TB, dir string) {
 	}
 	w.trust = authority
 	w.planner, err = planner.New(planner.Options{
-		Registry: w.store, Content: w.store, Ledger: w.store, Documents: w.store, Sealer: authority,
+		Registry: w.store, Content: w.store, Ledger: w.store, Documents: w.store, Sealer: authority, Almanac: w.store,
 		Offer: func(context.Context, []wire.DeviceID) {}, OnEvent: w.hub.Publish, Logger: slog.New(slog.NewTextHandler(w.log, nil)),
 		Ceilings: testCeilings,
 	})

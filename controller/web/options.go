@@ -234,6 +234,8 @@ type Options struct {
 	Media      Media
 	Programmes Programmes
 	Planner    Planner
+	Almanac    Almanac
+	Holidays   Holidays
 	JoinCodes  JoinCodes
 	Trust      Trust
 	Audit      Audit
@@ -256,8 +258,6 @@ type Options struct {
 	Events *Hub // nil means that pages are refreshed by the clock only
 	Logger *slog.Logger
 	Zone   *time.Location // of days and times on every page
-
-	Calendar *schedules.Calendar // nil means the shipped table
 
 	// OnAttack hears of attempts at the pages that somebody should know of; it
 	// must not block. nil means that nobody wants to.
@@ -291,6 +291,8 @@ func (o *Options) validate() error {
 		return errors.New("web options: Registry, Scopes, Points, Devices, Admission and Ledger are required")
 	case o.Clips == nil, o.Approvals == nil, o.Media == nil, o.Programmes == nil, o.Planner == nil:
 		return errors.New("web options: Clips, Approvals, Media, Programmes and Planner are required")
+	case o.Almanac == nil, o.Holidays == nil:
+		return errors.New("web options: Almanac and Holidays are required")
 	case o.JoinCodes == nil, o.Trust == nil, o.Audit == nil, o.AuditBook == nil:
 		return errors.New("web options: JoinCodes, Trust, Audit and AuditBook are required")
 	case o.Publications == nil, o.Losses == nil, o.Recovery == nil, o.Evidence == nil, o.Incidents == nil:
@@ -307,9 +309,6 @@ func (o *Options) validate() error {
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || (u.Path != "" && u.Path != "/") {
 			return errors.New("web options: PublicURL must be http:// or https:// and a host, without a path")
 		}
-	}
-	if o.Calendar == nil {
-		o.Calendar = schedules.DefaultCalendar()
 	}
 	if o.Retention <= 0 {
 		o.Retention = fleet.DefaultRetention

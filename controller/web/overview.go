@@ -18,6 +18,7 @@ import (
 type overviewView struct {
 	DayType string
 	Wanting int    // year whose holiday table the office must bring, 0 for none
+	Exams   int    // year whose exams are to be entered, 0 for none
 	Lead    string // what runs now or comes next
 	Figures figures
 	Needs   []need
@@ -98,8 +99,12 @@ func (s *Server) overview(ctx context.Context, v *visit, r *http.Request) (frame
 		view.Urgent++
 	}
 	view.Ops = ops
-	view.DayType = s.dayType(v.L, rows[:cut], today)
-	view.Wanting, _ = s.o.Calendar.Wanting(schedules.DateOf(v.Now, s.o.Zone))
+	if view.DayType, err = s.dayType(ctx, v.L, rows[:cut], today); err != nil {
+		return f, err
+	}
+	if view.Wanting, view.Exams, err = s.wanting(ctx, v.Now); err != nil {
+		return f, err
+	}
 	f.V = view
 	return f, nil
 }
@@ -299,7 +304,11 @@ func (s *Server) ops(ctx context.Context, v *visit) ([]opLine, error) {
 
 // dayType is the word for the kind of day, from what is owed on it or else
 // from the calendar.
-func (s *Server) dayType(l *lang, rows []fleet.Obligation, day fleet.Day) string {
+func (s *Server) dayType(ctx context.Context, l *lang, rows []fleet.Obligation, day fleet.Day) (string, error) {
+	cal, err := s.calendar(ctx)
+	if err != nil {
+		return "", err
+	}
 	kind := ""
 	for _, o := range rows {
 		if o.DayType != "" {
@@ -308,21 +317,21 @@ func (s *Server) dayType(l *lang, rows []fleet.Obligation, day fleet.Day) string
 		}
 	}
 	if d, err := schedules.ParseDate(string(day)); kind == "" && err == nil {
-		t, _ := s.o.Calendar.DayType(d)
+		t, _ := cal.DayType(d)
 		kind = string(t)
 	}
-	return s.dayWord(l, kind, day)
+	return l.dayWord(cal, kind, day), nil
 }
 
 // dayWord is the word for a kind of day, marked where the day's year has no
 // holiday table, so that the kind is only assumed.
-func (s *Server) dayWord(l *lang, kind string, day fleet.Day) string {
+func (l *lang) dayWord(cal *schedules.Calendar, kind string, day fleet.Day) string {
 	if !l.Has("daytype." + kind) {
 		return ""
 	}
 	word := l.T("daytype." + kind)
 	if d, err := schedules.ParseDate(string(day)); err == nil {
-		if _, known := s.o.Calendar.DayType(d); !known {
+		if _, known := cal.DayType(d); !known {
 			word = l.T("daytype.assumed", word)
 		}
 	}

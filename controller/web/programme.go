@@ -143,7 +143,11 @@ func (s *Server) preview(ctx context.Context, v *visit, r *http.Request, prog fl
 	if err != nil {
 		return err
 	}
-	s.fillPreview(v.L, pv, slots[chosen], from, days, titles, v.Now)
+	cal, err := s.calendar(ctx)
+	if err != nil {
+		return err
+	}
+	v.L.fillPreview(cal, pv, slots[chosen], from, days, titles, v.Now)
 	view.Preview = pv
 	return nil
 }
@@ -177,7 +181,7 @@ func (s *Server) clipTitles(ctx context.Context) (map[string]string, error) {
 	return titles, nil
 }
 
-func (s *Server) fillPreview(l *lang, pv *previewView, slots []schedules.Slot, from schedules.Date, days int, titles map[string]string, now time.Time) {
+func (l *lang) fillPreview(cal *schedules.Calendar, pv *previewView, slots []schedules.Slot, from schedules.Date, days int, titles map[string]string, now time.Time) {
 	byDay := map[schedules.Date][]schedules.Slot{}
 	for _, slot := range slots {
 		byDay[slot.Date] = append(byDay[slot.Date], slot)
@@ -185,7 +189,7 @@ func (s *Server) fillPreview(l *lang, pv *previewView, slots []schedules.Slot, f
 	today := schedules.DateOf(now, l.zone)
 	for i := range days {
 		date := from.AddDays(i)
-		kind, _ := s.o.Calendar.DayType(date)
+		kind, _ := cal.DayType(date)
 		row := previewDay{Today: date == today}
 		noon := time.Date(date.Year, date.Month, date.Day, 12, 0, 0, 0, l.zone)
 		row.Date, row.Weekday = l.Date(noon), l.Weekday(noon)
@@ -200,7 +204,7 @@ func (s *Server) fillPreview(l *lang, pv *previewView, slots []schedules.Slot, f
 		if len(row.Slots) > maxPreview {
 			row.Slots, row.More = row.Slots[:maxPreview], row.Slots[maxPreview:]
 		}
-		row.DayType = s.dayWord(l, string(kind), fleet.Day(date.String()))
+		row.DayType = l.dayWord(cal, string(kind), fleet.Day(date.String()))
 		row.Off = kind == schedules.RestDay || kind == schedules.Holiday
 		pv.Rows = append(pv.Rows, row)
 	}

@@ -106,6 +106,9 @@ func functions(l *lang, a *assets, t *template.Template) template.FuncMap {
 		"grade":   func(g fleet.Grade) string { return l.T("grade." + string(g)) },
 		"kind":    func(k fleet.PointKind) string { return l.T("kind." + string(k)) },
 		"short":   short,
+		"weekdays": func() []string {
+			return []string{l.T("weekday.short.mon"), l.T("weekday.short.tue"), l.T("weekday.short.wed"), l.T("weekday.short.thu"), l.T("weekday.short.fri"), l.T("weekday.short.sat"), l.T("weekday.short.sun")}
+		},
 		"live": func(name string, data any) (template.HTML, error) {
 			body, err := card(t, name, data)
 			if err != nil {

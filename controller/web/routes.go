@@ -57,6 +57,8 @@ func (s *Server) routes() http.Handler {
 	s.may(mux, fleet.ActActivate, "POST /programmes", s.uploadProgramme)
 	s.may(mux, fleet.ActActivate, "POST /programmes/{id}/activate", s.activateProgramme)
 
+	s.calendarRoutes(mux)
+
 	// compliance
 	s.page(mux, fleet.ActRead, "/compliance", "compliance", s.compliance)
 	s.may(mux, fleet.ActRead, "GET /compliance/export", s.export)

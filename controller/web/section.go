@@ -17,7 +17,7 @@ type tab struct {
 var sections = map[string][]tab{
 	"points":     {{"/points", "nav.points", "read"}, {"/enrol", "enrol.title", "enrol"}},
 	"clips":      {{"/clips", "nav.clips", "read"}, {"/clips/speak", "speak.title", "upload"}, {"/clips/record", "record.title", "upload"}},
-	"programmes": {{"/programmes", "nav.programmes", "read"}},
+	"programmes": {{"/programmes", "nav.programmes", "read"}, {"/calendar", "calendar.title", "read"}, {"/holidays", "holidays.title", "read"}},
 	"register":   {},
 }
 

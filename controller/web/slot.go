@@ -91,7 +91,11 @@ func (s *Server) slot(ctx context.Context, v *visit, r *http.Request) (frame, er
 		Why: v.L.reason(o.Reason), Note: v.L.note(o.Note), Programme: v.L.T("slot.programme", o.Programme, o.Version),
 		Settled: v.L.Stamp(o.Settled, v.Now), Revisions: o.Revisions, Device: string(o.Device),
 	}
-	view.DayType = s.dayWord(v.L, o.DayType, o.Day)
+	cal, err := s.calendar(ctx)
+	if err != nil {
+		return f, err
+	}
+	view.DayType = v.L.dayWord(cal, o.DayType, o.Day)
 	for _, rec := range records {
 		view.Records = append(view.Records, v.L.recordRow(rec, v.Now))
 	}
