@@ -236,6 +236,10 @@ func (p officePlanner) ImportHolidays(ctx context.Context, t schedules.HolidayTa
 	return p.c.Planner.ImportHolidays(ctx, t, source, by, now)
 }
 
+func (p officePlanner) PointSlots(ctx context.Context, id fleet.PointID, from schedules.Date, days int, now time.Time) ([]schedules.Slot, error) {
+	return p.c.Planner.PointSlots(ctx, id, from, days, now)
+}
+
 func webProblems(problems []planner.Problem) []web.Problem {
 	list := make([]web.Problem, 0, len(problems))
 	for _, pr := range problems {

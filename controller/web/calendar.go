@@ -20,6 +20,7 @@ func (s *Server) calendarRoutes(mux *http.ServeMux) {
 	s.may(mux, fleet.ActActivate, "POST /calendar", s.saveEntry)
 	s.page(mux, fleet.ActRead, "/calendar/{id}", "entry", s.entry)
 	s.may(mux, fleet.ActActivate, "POST /calendar/{id}/end", s.endEntry)
+	s.page(mux, fleet.ActRead, "/points/{id}/calendar", "pointcalendar", s.pointCalendar)
 	s.page(mux, fleet.ActRead, "/holidays", "holidays", s.holidays)
 	s.may(mux, fleet.ActActivate, "POST /holidays", s.importHolidays)
 }

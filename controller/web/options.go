@@ -152,6 +152,9 @@ type Planner interface {
 	Preview(ctx context.Context, file string, yaml []byte, points []fleet.PointID, from schedules.Date, days int, now time.Time) (map[fleet.PointID][]schedules.Slot, []Problem, error)
 	WhatIf(ctx context.Context, id fleet.ProgrammeID, now time.Time) (Change, error)
 	Activate(ctx context.Context, id fleet.ProgrammeID, now time.Time) (Change, error)
+	// PointSlots returns what a point is owed by the programmes in force, silenced
+	// slots included, by start.
+	PointSlots(ctx context.Context, id fleet.PointID, from schedules.Date, days int, now time.Time) ([]schedules.Slot, error)
 }
 
 // JoinCodes is where codes for new devices are kept, by hash.

@@ -63,6 +63,7 @@ type previewSlot struct {
 	Every        string
 	Clips        string
 	Silenced     string // rule's text; empty when it sounds
+	Lowered      string // likewise of the rule that has it sound lower
 }
 
 // changeView says what activation would do.
@@ -211,17 +212,7 @@ func (l *lang) fillPreview(cal *schedules.Calendar, pv *previewView, slots []sch
 }
 
 func (l *lang) previewSlot(s schedules.Slot, titles map[string]string) previewSlot {
-	out := previewSlot{Name: s.Name, Window: l.Clock(s.Start) + "–" + l.Clock(s.End), Plays: s.Count, Every: l.Span(s.Every)}
-	for i, ref := range s.Clips[:min(len(s.Clips), s.Count)] { // the others have no turn
-		if i > 0 {
-			out.Clips += l.T("list")
-		}
-		if title, ok := titles[ref]; ok {
-			out.Clips += title
-		} else {
-			out.Clips += ref
-		}
-	}
+	out := previewSlot{Name: s.Name, Window: l.Clock(s.Start) + "–" + l.Clock(s.End), Plays: s.Count, Every: l.Span(s.Every), Clips: l.clipNames(s, titles), Lowered: l.lowered(s)}
 	if s.Silenced != nil {
 		out.Silenced = s.Silenced.In(l.code)
 	}

@@ -82,7 +82,7 @@ units:
 compounds:
   - {unit: SL-01, name: 松风苑}
 points:
-  - {code: SL-01-01, name: 松风苑南门, kind: gate, unit: SL-01, compound: 松风苑}
+  - {code: SL-01-01, name: 松风苑南门, kind: gate, unit: SL-01, compound: 松风苑, tags: [考点周边]}
   - {code: SL-01-02, name: 松风苑北门, kind: gate, unit: SL-01, compound: 松风苑, duty: 王建国, phone: "13812345678"}
 liaisons:
   - {unit: SL-01, name: 李秀英, post: 联络员, phone: "13912345678"}
