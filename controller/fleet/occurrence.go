@@ -1,0 +1,64 @@
+package fleet
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// OccurrenceID numbers what happened, from 1 upwards in the order of commit.
+// Numbers are never reused; after a restore from a backup they begin again
+// where the backup ended.
+type OccurrenceID int64
+
+// OccurrenceKind is what happened.
+type OccurrenceKind string
+
+// The kinds of occurrences. Data of each is named beside it; a reader ignores
+// kinds and names that it does not know.
+const (
+	OccurredVerdict   OccurrenceKind = "verdict"             // an obligation was settled: slot, day, name, verdict, reason, grade
+	OccurredOnline    OccurrenceKind = "device_online"       // device
+	OccurredOffline   OccurrenceKind = "device_offline"      // device
+	OccurredIncident  OccurrenceKind = "incident"            // incident, code, count
+	OccurredProgramme OccurrenceKind = "programme_activated" // version
+	OccurredClip      OccurrenceKind = "clip_signed_off"     // clip, sha256
+	OccurredRelay     OccurrenceKind = "relay_overdue"       // tasks, tier
+	// OccurredGap says that some were dropped, or may be missing because the
+	// controller was not running: read what you keep a copy of anew.
+	OccurredGap OccurrenceKind = "gap" // dropped
+)
+
+// OccurrenceKinds is every kind, in the order in which they are offered.
+var OccurrenceKinds = []OccurrenceKind{
+	OccurredVerdict, OccurredOnline, OccurredOffline, OccurredIncident, OccurredProgramme, OccurredClip, OccurredRelay, OccurredGap,
+}
+
+// Occurrence is one thing that happened.
+type Occurrence struct {
+	ID     OccurrenceID // set by the store
+	At     time.Time
+	Kind   OccurrenceKind
+	Point  PointID // 0 where no point is concerned
+	Object string  // name of what it happened to: the point, the programme, the clip
+	Data   string  // JSON object of strings, as Fields makes it; empty means {}
+}
+
+// Value returns what Data has under name, "" if nothing.
+func (o Occurrence) Value(name string) string {
+	var fields map[string]string
+	if json.Unmarshal([]byte(o.Data), &fields) != nil {
+		return ""
+	}
+	return fields[name]
+}
+
+// OccurrenceFilter selects occurrences with higher numbers than After, in
+// order. No kinds means all.
+type OccurrenceFilter struct {
+	After OccurrenceID
+	Kinds []OccurrenceKind
+	Limit int // 0 means no limit
+}
+
+// Sources says how far the sources of occurrences were read, by name.
+type Sources map[string]int64
