@@ -13,8 +13,9 @@ type OccurrenceID int64
 // OccurrenceKind is what happened.
 type OccurrenceKind string
 
-// The kinds of occurrences. Data of each is named beside it; a reader ignores
-// kinds and names that it does not know.
+// The kinds of occurrences. Data of each is named beside it, with "point", the
+// code of the point, where one is concerned; a reader ignores kinds and names
+// that it does not know.
 const (
 	OccurredVerdict   OccurrenceKind = "verdict"             // an obligation was settled: slot, day, name, verdict, reason, grade
 	OccurredOnline    OccurrenceKind = "device_online"       // device
@@ -52,6 +53,22 @@ func (o Occurrence) Value(name string) string {
 	return fields[name]
 }
 
+// MarshalJSON returns the form in which programs get an occurrence, by the API
+// and by webhooks. It only ever gains fields.
+func (o Occurrence) MarshalJSON() ([]byte, error) {
+	data := json.RawMessage(o.Data)
+	if len(data) == 0 {
+		data = json.RawMessage("{}")
+	}
+	return json.Marshal(struct {
+		ID     OccurrenceID    `json:"id"`
+		At     time.Time       `json:"at"`
+		Kind   OccurrenceKind  `json:"kind"`
+		Object string          `json:"object"`
+		Data   json.RawMessage `json:"data"`
+	}{o.ID, o.At.UTC().Truncate(time.Microsecond), o.Kind, o.Object, data})
+}
+
 // OccurrenceFilter selects occurrences with higher numbers than After, in
 // order. No kinds means all.
 type OccurrenceFilter struct {
@@ -62,3 +79,12 @@ type OccurrenceFilter struct {
 
 // Sources says how far the sources of occurrences were read, by name.
 type Sources map[string]int64
+
+// SignOff is one sign-off of a clip, as a source of occurrences.
+type SignOff struct {
+	ID     int64 // of the line in the clip's history
+	Clip   ClipID
+	At     time.Time
+	Title  string
+	SHA256 string
+}

@@ -56,5 +56,5 @@ CREATE TABLE outbox (
   why        TEXT NOT NULL DEFAULT '',           -- fleet.LetterFault of the last attempt
   answer     TEXT NOT NULL DEFAULT ''            -- what the other side said, cut
 );
-CREATE INDEX outbox_waiting ON outbox (robot_id, next_us) WHERE state = 'waiting';
+CREATE INDEX outbox_by_robot ON outbox (robot_id, state, id);
 CREATE INDEX outbox_by_state ON outbox (state, id);
