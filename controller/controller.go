@@ -25,6 +25,7 @@ import (
 	"gatecast/controller/api"
 	"gatecast/controller/auth"
 	"gatecast/controller/broker"
+	"gatecast/controller/chronicle"
 	"gatecast/controller/config"
 	"gatecast/controller/console"
 	"gatecast/controller/depot"
@@ -40,6 +41,7 @@ import (
 	"gatecast/controller/notary"
 	"gatecast/controller/planner"
 	"gatecast/controller/relay"
+	"gatecast/controller/robot"
 	"gatecast/controller/speech"
 	"gatecast/controller/store"
 	"gatecast/controller/trust"
@@ -92,6 +94,8 @@ type Controller struct {
 	exports  *dossier.Exporter
 
 	incidents *incident.Desk
+	chronicle *chronicle.Desk
+	robots    *robot.Desk
 
 	pages   *web.Server
 	calls   *api.Server
@@ -116,6 +120,9 @@ func New(ctx context.Context, o Options) (_ *Controller, err error) {
 		}
 	}()
 	if err := c.openFolders(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.openChronicle(); err != nil {
 		return nil, err
 	}
 	if err := c.openMutes(ctx); err != nil {
@@ -196,7 +203,7 @@ func (c *Controller) openPlanning() error {
 		return err
 	}
 	c.ledger, err = ledger.New(ledger.Options{
-		Store: c.Store, Mutes: c.mutes, Logger: c.part("ledger"), OnEvent: c.publish, OnSettled: c.o.OnSettled,
+		Store: c.Store, Mutes: c.mutes, Logger: c.part("ledger"), OnEvent: c.publish, OnSettled: c.settled,
 	})
 	if err != nil {
 		return err
@@ -285,6 +292,7 @@ func (c *Controller) openPages() (err error) {
 		Mutes: c.mutes, Urgent: c.urgent, Ceilings: c.ceilings, Insertions: c.Store,
 		Speech: speech.New(speech.Options{Command: c.o.Config.Speech.Command, Timeout: c.o.Config.Speech.Timeout}), Utterances: c.Store,
 		Events: c.hub, OnAttack: c.incidents.Report, Trouble: c.Store.Trouble, Logger: c.part("web"), Zone: zone, Name: c.o.Config.Name, Version: c.o.Version, Demo: c.o.Demo,
+		Robots: officeRobots{c.Store, c.robots},
 		AdminAddresses: c.o.Config.Web.Admins(), TrustedProxies: c.o.Config.Web.Proxies(), Insist: c.certificate != nil, Certificates: c.certificates(), Tokens: c.Store,
 	})
 	return err
@@ -313,6 +321,8 @@ func (c *Controller) Start() error {
 	if err := c.Planner.Finish(context.Background(), time.Now()); err != nil {
 		c.logger.Error("finishing an earlier planning run", "err", err) // the planner tries again
 	}
+	c.stack.Go("robots", c.tellRobots, c.fail)
+	c.stack.Go("chronicle", c.chronicle.Run, c.fail)
 	c.stack.Go("incidents", c.incidents.Run, c.fail)
 	c.stack.Go("ledger", c.ledger.Run, c.fail)
 	c.stack.Go("notary", c.notary.Run, c.fail)
@@ -373,7 +383,10 @@ func (c *Controller) fail(name string, err error) {
 
 func (c *Controller) part(name string) *slog.Logger { return c.logger.With("component", name) }
 
-func (c *Controller) publish(e fleet.Event) { c.hub.Publish(e) }
+func (c *Controller) publish(e fleet.Event) {
+	c.hub.Publish(e)
+	c.chronicle.Notice(e)
+}
 
 func closer(l net.Listener) func(context.Context) error {
 	return func(context.Context) error {

@@ -1,8 +1,8 @@
 // Package chronicle keeps what happened in the office's fleet, in order and
 // with numbers, for programs and robots that want to hear of it.
 //
-// Parts of the controller tell a Desk that something changed, by Settled and
-// Notice; neither ever waits. The Desk looks at what there is, writes what is
+// Parts of the controller tell a Desk that something changed, by Settled, Tell
+// and Notice; none of them ever waits. The Desk looks at what there is, writes what is
 // new to the store in one go, and wakes its readers, who read from the store
 // by number: a reader who was away goes on where it was.
 //
@@ -43,17 +43,12 @@ type World interface {
 	SignOffsAfter(ctx context.Context, id int64, limit int) ([]fleet.SignOff, error)
 }
 
-// Overdue is what time alone makes happen: it returns occurrences of relay
-// tasks that became overdue after a time and up to another, without their At.
-type Overdue func(ctx context.Context, after, upto time.Time) ([]fleet.Occurrence, error)
-
 // Options of New. Book and World are required.
 type Options struct {
-	Book    Book
-	World   World
-	Overdue Overdue      // nil means that nothing is ever overdue
-	Logger  *slog.Logger // nil discards
-	Now     func() time.Time
+	Book   Book
+	World  World
+	Logger *slog.Logger // nil discards
+	Now    func() time.Time
 }
 
 // Desk collects while Run runs.
@@ -62,8 +57,9 @@ type Desk struct {
 	poke chan struct{}
 
 	mu      sync.Mutex
-	settled []fleet.Obligation // not yet written
-	dropped int
+	settled []fleet.Obligation       // not yet written
+	others  []fleet.Occurrence       // likewise
+	dropped int                      // of both
 	look    map[fleet.EventKind]bool // changed since the last look
 	readers map[chan struct{}]bool
 
@@ -75,6 +71,7 @@ type Desk struct {
 // Bounds and times of the desk.
 const (
 	maxWaiting = 20_000                 // verdicts: a slot's end in a city of 10,000 gates, twice
+	maxOthers  = 1000                   // what Tell was told
 	settle     = 500 * time.Millisecond // bursts are written together
 	idle       = 30 * time.Second       // between looks without a reason
 	chunk      = 500                    // rows of a source at a time
@@ -88,16 +85,12 @@ const (
 	sourceIncidents  = "incidents"
 	sourceSignOffs   = "sign_offs"
 	sourceProgrammes = "programmes" // microseconds of the latest activation
-	sourceOverdue    = "overdue"    // microseconds up to which was asked
 )
 
 // New returns a Desk.
 func New(o Options) (*Desk, error) {
 	if o.Book == nil || o.World == nil {
 		return nil, errors.New("chronicle options: Book and World are required")
-	}
-	if o.Overdue == nil {
-		o.Overdue = func(context.Context, time.Time, time.Time) ([]fleet.Occurrence, error) { return nil, nil }
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -114,6 +107,23 @@ func (d *Desk) Settled(o fleet.Obligation) {
 	d.mu.Lock()
 	if len(d.settled) < maxWaiting {
 		d.settled = append(d.settled, o)
+	} else {
+		d.dropped++
+	}
+	d.mu.Unlock()
+	d.wake()
+}
+
+// Tell tells of what only the caller knows, such as relay tasks that are
+// overdue. A zero At means now. It never blocks, like Settled.
+func (d *Desk) Tell(o fleet.Occurrence) {
+	if o.At.IsZero() {
+		o.At = d.o.Now()
+	}
+	o.Object = fleet.MaskPhones(o.Object)
+	d.mu.Lock()
+	if len(d.others) < maxOthers {
+		d.others = append(d.others, o)
 	} else {
 		d.dropped++
 	}
@@ -199,8 +209,8 @@ func (d *Desk) pass(ctx context.Context) (err error) {
 		}
 	}
 	d.mu.Lock()
-	settled, dropped, look := d.settled, d.dropped, d.look
-	d.settled, d.dropped, d.look = nil, 0, map[fleet.EventKind]bool{}
+	settled, others, dropped, look := d.settled, d.others, d.dropped, d.look
+	d.settled, d.others, d.dropped, d.look = nil, nil, 0, map[fleet.EventKind]bool{}
 	d.mu.Unlock()
 	defer func() {
 		if err == nil {
@@ -211,18 +221,20 @@ func (d *Desk) pass(ctx context.Context) (err error) {
 		keep := min(len(settled), max(maxWaiting-len(d.settled), 0))
 		d.settled = append(settled[:keep:keep], d.settled...)
 		d.dropped += dropped + len(settled) - keep
+		d.others = append(others, d.others...)
 		for kind := range look {
 			d.look[kind] = true
 		}
 	}()
 	read := fleet.Sources{}
-	for _, source := range []func(context.Context, fleet.Sources) ([]fleet.Occurrence, error){d.incidents, d.signOffs, d.programmes, d.overdue} {
+	for _, source := range []func(context.Context, fleet.Sources) ([]fleet.Occurrence, error){d.incidents, d.signOffs, d.programmes} {
 		more, err := source(ctx, read)
 		if err != nil {
 			return err
 		}
 		all = append(all, more...)
 	}
+	all = append(all, others...)
 	points, err := d.names(ctx, len(settled) > 0 || len(all) > 0 || look[fleet.EventDevice])
 	if err != nil {
 		return err

@@ -61,9 +61,9 @@ func after[T any](all []T, keep func(T) bool, limit int) (some []T) {
 	return some
 }
 
-func newTestDesk(t *testing.T, s *scene, book Book, overdue Overdue) *Desk {
+func newTestDesk(t *testing.T, s *scene, book Book) *Desk {
 	t.Helper()
-	d, err := New(Options{Book: book, World: s, Overdue: overdue, Now: func() time.Time { return testNow }})
+	d, err := New(Options{Book: book, World: s, Now: func() time.Time { return testNow }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,13 +115,7 @@ func TestEverythingIsToldOnce(t *testing.T) {
 		signOffs:   []fleet.SignOff{{ID: 8, Clip: 1, Title: "旧的"}},
 		programmes: []fleet.Programme{{Name: "旧的", Activated: testNow.Add(-time.Hour)}},
 	}
-	overdue := func(_ context.Context, after, upto time.Time) ([]fleet.Occurrence, error) {
-		if at := testNow.Add(-30 * time.Second); at.After(after) && !at.After(upto) {
-			return []fleet.Occurrence{{Kind: fleet.OccurredRelay, Object: "转发通知"}}, nil
-		}
-		return nil, nil
-	}
-	d := newTestDesk(t, s, db, overdue)
+	d := newTestDesk(t, s, db)
 	pass(t, d)
 	if got := told(t, db); got != nil {
 		t.Errorf("what was there before the first start is told: %q", got)
@@ -133,9 +127,10 @@ func TestEverythingIsToldOnce(t *testing.T) {
 	d.Notice(fleet.Event{Kind: fleet.EventDevice, Point: 1})
 	d.Notice(fleet.Event{Kind: fleet.EventIncident})
 	d.Settled(fleet.Obligation{Point: 2, Slot: "2026-11-23.x.noon", Verdict: fleet.Missed, Settled: testNow})
+	d.Tell(fleet.Occurrence{Kind: fleet.OccurredRelay, Object: "请李工 13800000421 转发"})
 	pass(t, d)
 	want := []string{
-		"incident  ", "clip_signed_off 冒充客服 ", "programme_activated 日常宣传 ", "verdict 望河花园东门 SL-02", "device_offline 松风苑南门 SL-01", "device_online 望河花园东门 SL-02",
+		"incident  ", "clip_signed_off 冒充客服 ", "programme_activated 日常宣传 ", "relay_overdue 请李工 138****0421 转发 ", "verdict 望河花园东门 SL-02", "device_offline 松风苑南门 SL-01", "device_online 望河花园东门 SL-02",
 	}
 	if diff := cmp.Diff(want, told(t, db)); diff != "" {
 		t.Errorf("told (-want +got):\n%s", diff)
@@ -144,33 +139,12 @@ func TestEverythingIsToldOnce(t *testing.T) {
 		d.Notice(fleet.Event{Kind: kind})
 	}
 	pass(t, d)
-	d = newTestDesk(t, s, db, overdue) // a restart
+	d = newTestDesk(t, s, db) // a restart
 	pass(t, d)
 	d.Notice(fleet.Event{Kind: fleet.EventDevice})
 	pass(t, d)
 	if got := told(t, db); len(got) != len(want) {
 		t.Errorf("told twice: %q", got[len(want):])
-	}
-}
-
-func TestOverdueIsToldOnce(t *testing.T) {
-	db := newTestStore(t)
-	asked := 0
-	now := testNow
-	d := newTestDesk(t, &scene{}, db, func(_ context.Context, after, upto time.Time) ([]fleet.Occurrence, error) {
-		asked++
-		if due := testNow.Add(90 * time.Second); due.After(after) && !due.After(upto) {
-			return []fleet.Occurrence{{Kind: fleet.OccurredRelay, Object: "转发通知"}}, nil
-		}
-		return nil, nil
-	})
-	d.o.Now = func() time.Time { return now }
-	for range 300 {
-		pass(t, d)
-		now = now.Add(10 * time.Second)
-	}
-	if got := told(t, db); len(got) != 1 || asked < 40 {
-		t.Errorf("%q after %d questions", got, asked)
 	}
 }
 
@@ -200,8 +174,8 @@ func TestNobodyWaitsForTheBook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kept := memory{all: &[]fleet.Occurrence{}}
 		book := stuck{Book: kept, hold: make(chan struct{})}
-		d := newTestDesk(t, &scene{}, book, nil)
-		d.read, d.online = fleet.Sources{sourceOverdue: wire.US(testNow)}, map[wire.DeviceID]bool{}
+		d := newTestDesk(t, &scene{}, book)
+		d.read, d.online = fleet.Sources{sourceProgrammes: wire.US(testNow)}, map[wire.DeviceID]bool{}
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() { _ = d.Run(ctx) })
@@ -242,7 +216,7 @@ func (m memory) TrimOccurrences(context.Context, time.Time, int) (int, error) { 
 func TestAFailedWriteIsTriedAgain(t *testing.T) {
 	db := newTestStore(t)
 	s := &scene{devices: []fleet.Device{{ID: "d1", Point: 1, State: fleet.DeviceActive}}}
-	d := newTestDesk(t, s, db, nil)
+	d := newTestDesk(t, s, db)
 	pass(t, d)
 	d.o.Book = stuck{Book: db, fail: errors.New("disk full")}
 	s.devices[0].Online = true
@@ -262,7 +236,7 @@ func TestAFailedWriteIsTriedAgain(t *testing.T) {
 
 func TestReadersAreWoken(t *testing.T) {
 	db := newTestStore(t)
-	d := newTestDesk(t, &scene{}, db, nil)
+	d := newTestDesk(t, &scene{}, db)
 	c, cancel := d.Subscribe()
 	pass(t, d) // the line of the start
 	select {

@@ -20,8 +20,8 @@ func (d *Desk) begin(ctx context.Context) ([]fleet.Occurrence, error) {
 		return nil, fmt.Errorf("reading sources: %w", err)
 	}
 	now := d.o.Now()
-	if _, known := read[sourceOverdue]; !known {
-		first := fleet.Sources{sourceOverdue: wire.US(now), sourceProgrammes: wire.US(now)}
+	if _, known := read[sourceProgrammes]; !known {
+		first := fleet.Sources{sourceProgrammes: wire.US(now)}
 		for id := int64(0); ; {
 			list, err := d.o.World.IncidentsAfter(ctx, id, chunk)
 			if err != nil {
@@ -112,26 +112,6 @@ func (d *Desk) programmes(ctx context.Context, read fleet.Sources) (all []fleet.
 			})
 			read[sourceProgrammes] = at
 		}
-	}
-	return all, nil
-}
-
-func (d *Desk) overdue(ctx context.Context, read fleet.Sources) ([]fleet.Occurrence, error) {
-	now := d.o.Now()
-	upto := now.Truncate(time.Minute)
-	after := wire.FromUS(d.read[sourceOverdue])
-	if !upto.After(after) {
-		return nil, nil
-	}
-	all, err := d.o.Overdue(ctx, after, upto)
-	if err != nil {
-		return nil, fmt.Errorf("looking for what is overdue: %w", err)
-	}
-	for i := range all {
-		all[i].At = now
-	}
-	if len(all) > 0 || upto.Sub(after) > time.Hour { // else asked again: that writes nothing
-		read[sourceOverdue] = wire.US(upto)
 	}
 	return all, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"path/filepath"
 	"time"
 
@@ -27,6 +28,7 @@ type Config struct {
 	Tables    []string  `yaml:"holiday_tables" doc:"Files with the public holidays of further years, JSON in the form of the holiday-cn project;\n2026 is built in. Without the table of a year Monday to Friday count as workdays in it."`
 	Sound     Sound     `yaml:"sound" doc:"Ceilings that every device enforces, whatever it is told."`
 	Speech    Speech    `yaml:"speech" doc:"Who reads texts aloud."`
+	Robots    Robots    `yaml:"robots" doc:"Robots of group chats and webhooks, which are set up on the page /settings/robots."`
 	Retention Retention `yaml:"retention" doc:"How long what is kept of people stays."`
 	Log       Log       `yaml:"log" doc:"Log on standard error."`
 }
@@ -73,6 +75,21 @@ type Speech struct {
 	Timeout time.Duration `yaml:"timeout" doc:"Longest time for one text, 1s to 2m."`
 }
 
+// Robots bounds whom the controller calls.
+type Robots struct {
+	Hosts []string `yaml:"allowed_hosts" doc:"host or host:port of webhooks, or of a stand-in for a platform; http is allowed for them, too.\nEmpty: nothing but the robots of WeCom, DingTalk and Feishu may be called."`
+}
+
+// check tells fail which hosts are none.
+func (r Robots) check(fail func(key, format string, args ...any)) {
+	for _, h := range r.Hosts {
+		u, err := url.Parse("https://" + h + "/")
+		if err != nil || u.Host != h || h == "" || u.User != nil || u.Path != "/" {
+			fail("robots.allowed_hosts", "%q is neither a host nor host:port, such as screen.example.cn or 10.1.2.3:8080", h)
+		}
+	}
+}
+
 // Retention says how long the audit and personal data are kept. Journals of
 // devices, what was owed and how it was settled, publications and signed
 // documents are never dropped.
@@ -107,6 +124,7 @@ func Defaults() Config {
 			MaxVolumePct: 80, MaxPerHour: 20, MaxClip: 3 * time.Minute,
 		},
 		Speech:    Speech{Command: []string{}, Timeout: 20 * time.Second},
+		Robots:    Robots{Hosts: []string{}},
 		Retention: Retention{AuditDays: int(fleet.DefaultRetention / (24 * time.Hour)), PhoneDays: int(fleet.DefaultErasePhone / (24 * time.Hour))},
 		Log:       Log{Level: "info", Format: "text"},
 	}
@@ -148,6 +166,7 @@ func (c Config) Validate(file string) error {
 		fail("devices.stale_after", "%s is neither 0s nor within 24h to 9600h", s)
 	}
 	c.Web.check(fail)
+	c.Robots.check(fail)
 	if _, err := c.Calendar(); err != nil {
 		fail("holiday_tables", "%v", err)
 	}

@@ -57,6 +57,8 @@ func TestValidateNamesEachField(t *testing.T) {
 		"no_folder":     {func(c *Config) { c.DataDir = "" }, "data_dir: must name a folder"},
 		"no_table":      {func(c *Config) { c.Tables = []string{"/no/2027.json"} }, "holiday_tables: reading holiday table: open /no/2027.json"},
 		"bad_table":     {func(c *Config) { c.Tables = []string{"config.go"} }, `holiday_tables: "config.go": reading holiday table`},
+		"robot_host":    {func(c *Config) { c.Robots.Hosts = []string{"https://a.example/x"} }, `robots.allowed_hosts: "https://a.example/x" is neither`},
+		"robot_none":    {func(c *Config) { c.Robots.Hosts = []string{""} }, `robots.allowed_hosts: "" is neither`},
 		"web_address":   {func(c *Config) { c.Web.Listen = "8443" }, `web.listen: "8443" is no address`},
 		"https":         {func(c *Config) { c.Devices.HTTPS = "" }, `devices.https_listen: "" is no address`},
 		"mqtt":          {func(c *Config) { c.Devices.MQTT = "x:y:z" }, `devices.mqtt_listen: "x:y:z"`},

@@ -44,6 +44,17 @@ const (
 	AuditAccountRules  AuditCode = "account_rules"
 )
 
+// What is done to robots of chats and to webhooks; Object is the name, or the
+// title of a message.
+const (
+	AuditRobotAdd    AuditCode = "robot_add"
+	AuditRobotTest   AuditCode = "robot_test"
+	AuditRobotPause  AuditCode = "robot_pause" // or resumed
+	AuditRobotRemove AuditCode = "robot_remove"
+	AuditRobotResend AuditCode = "robot_resend" // a message that was given up
+	AuditRobotDrop   AuditCode = "robot_drop"
+)
+
 // What is done to content and plans.
 const (
 	AuditClip       AuditCode = "clip"
@@ -119,6 +130,7 @@ var AuditCodes = []AuditCode{
 	AuditLogin, AuditLoginRefused, AuditLogout, AuditPassword, AuditForbidden, AuditConsole, AuditToken, AuditTokenRevoked,
 	AuditCodeRefused, AuditCodeOn, AuditCodeOff, AuditRecoveryCodes, AuditSessionsEnded,
 	AuditUserAdd, AuditUserChange, AuditUserPassword, AuditUserUnlock, AuditUserCode, AuditAccountRules,
+	AuditRobotAdd, AuditRobotTest, AuditRobotPause, AuditRobotRemove, AuditRobotResend, AuditRobotDrop,
 	AuditClip, AuditProgramme, AuditActivate, AuditPublish, AuditAmend, AuditExport,
 	AuditEntry, AuditEntryEnded, AuditHolidays,
 	AuditClipEdit, AuditClipSubmit, AuditClipApprove, AuditClipReturn, AuditClipRecall,

@@ -23,7 +23,7 @@ const (
 	OccurredIncident  OccurrenceKind = "incident"            // incident, code, count
 	OccurredProgramme OccurrenceKind = "programme_activated" // version
 	OccurredClip      OccurrenceKind = "clip_signed_off"     // clip, sha256
-	OccurredRelay     OccurrenceKind = "relay_overdue"       // tasks, tier
+	OccurredRelay     OccurrenceKind = "relay_overdue"       // item, tasks: how many groups, tier: of the first
 	// OccurredGap says that some were dropped, or may be missing because the
 	// controller was not running: read what you keep a copy of anew.
 	OccurredGap OccurrenceKind = "gap" // dropped

@@ -115,8 +115,9 @@ func (d *Desk) Poke() {
 }
 
 // Run sends until ctx ends, and returns when the last attempt is over. What
-// fails is logged and tried again.
-func (d *Desk) Run(ctx context.Context) error {
+// fails is logged and tried again. news gets a value when something happened;
+// nil is for a Desk that is only poked.
+func (d *Desk) Run(ctx context.Context, news <-chan struct{}) error {
 	defer d.wg.Wait()
 	defer d.o.Client.CloseIdleConnections()
 	var trimmed time.Time
@@ -138,6 +139,8 @@ func (d *Desk) Run(ctx context.Context) error {
 			timer.Stop()
 			return nil
 		case <-d.poke:
+			timer.Stop()
+		case <-news:
 			timer.Stop()
 		case <-timer.C:
 		}

@@ -172,7 +172,7 @@ func (w *world) tour(t testing.TB) map[string]string {
 		"point_bare": pointPath(w.points["初夏庭南门"].ID), "slot": slotPath(w.points["谷雨里南门"].ID, "2026-11-23.default.evening"),
 		"clips": "/clips", "speak": "/clips/speak", "record": "/clips/record", "clip": "/clips/1", "programmes": "/programmes", "programme": "/programmes/1?days=14",
 		"compliance": "/compliance?from=2026-11-16&to=2026-11-23", "compliance_day": "/compliance?from=2026-11-23&to=2026-11-23&result=all&unit=3",
-		"enrol": "/enrol", "password": "/password", "certificate": "/certificate", "tokens": "/tokens", "keys": "/settings/keys", "lost": "/nowhere",
+		"enrol": "/enrol", "password": "/password", "certificate": "/certificate", "tokens": "/tokens", "keys": "/settings/keys", "robots": "/settings/robots", "lost": "/nowhere",
 		"privacy": "/privacy", "phone": pointPath(w.points["谷雨里南门"].ID) + "/phone",
 	}
 	code, hash := trust.NewJoinCode()
@@ -186,6 +186,7 @@ func (w *world) tour(t testing.TB) map[string]string {
 	}
 	pages["draft"], pages["activate"] = programmePath(draft.ID), programmePath(draft.ID)+"/activate"
 	w.trouble(t, pages)
+	w.chat(t)
 	unused, err := w.store.ClipByName(t.Context(), "gongjianfa")
 	if err != nil {
 		t.Fatal(err)

@@ -43,6 +43,20 @@ func loadLanguages(zone *time.Location, started time.Time) (map[string]*lang, er
 	return all, nil
 }
 
+// Words returns the words of a catalog, for what speaks to people elsewhere than
+// on a page. A key that the catalog lacks yields itself.
+func Words(language string) (func(key string, args ...any) string, error) {
+	all, err := loadLanguages(time.UTC, time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	l, ok := all[language]
+	if !ok {
+		return nil, fmt.Errorf("there is no catalog %q", language)
+	}
+	return l.T, nil
+}
+
 // pickLang returns the language that the request asks for: ?lang=, then the
 // cookie, then Chinese. The browser's own preference is not asked: an office
 // machine with an English browser still serves Chinese readers.

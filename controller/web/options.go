@@ -250,6 +250,7 @@ type Options struct {
 	Recovery     Recovery
 	Keys         Keys // nil means an office without pages about keys
 	Incidents    Incidents
+	Robots       Robots // nil means an office without robots and webhooks
 	Mutes        Mutes
 	Urgent       UrgentDesk
 	Insertions   Insertions

@@ -86,6 +86,7 @@ func (s *Server) routes() http.Handler {
 	s.edgeRoutes(mux)
 	s.muteRoutes(mux)
 	s.keyRoutes(mux)
+	s.robotRoutes(mux)
 	s.urgentRoutes(mux)
 
 	s.handle(mux, fleet.ActAccount, "/", s.wrap(fleet.ActAccount, func(http.ResponseWriter, *http.Request, *visit) error {

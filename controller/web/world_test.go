@@ -21,6 +21,7 @@ import (
 	"gatecast/controller/mute"
 	"gatecast/controller/notary"
 	"gatecast/controller/planner"
+	"gatecast/controller/robot"
 	"gatecast/controller/sample"
 	"gatecast/controller/speech"
 	"gatecast/controller/store"
@@ -45,6 +46,7 @@ type world struct {
 	planner *planner.Planner
 	mutes   *mute.Desk
 	urgent  *insertion.Desk
+	robots  *robot.Desk
 	server  *Server
 	hub     *Hub
 	log     *logBuffer
@@ -113,7 +115,15 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	say, err := Words("zh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.robots, err = robot.New(robot.Options{Store: w.store, Say: say, Office: "示例街道", Zone: shanghai, Now: w.now, Hosts: []string{"screen.example:8080"}}); err != nil {
+		t.Fatal(err)
+	}
 	o := Options{
+		Robots:   testRobots{w.store, w.robots},
 		Registry: w.store, Scopes: w.store, Points: w.store, Devices: w.store, Admission: testAdmission{w}, Ledger: w.store, JoinCodes: w.store, Audit: w.store, Publications: w.store, Losses: w.store, Recovery: w.store, Incidents: w.store, Tokens: w.store, Clips: w.store, Programmes: w.store,
 		Mutes: w.mutes, Urgent: w.urgent, Insertions: w.store, Ceilings: testCeilings,
 		Speech: speech.New(speech.Options{}), Utterances: w.store,

@@ -50,7 +50,7 @@ CREATE TABLE outbox (
   state      TEXT NOT NULL,                      -- fleet.LetterState
   created_us INTEGER NOT NULL,
   next_us    INTEGER NOT NULL,                   -- not tried before; stored before each attempt
-  attempts   INTEGER NOT NULL DEFAULT 0,
+  attempts   INTEGER NOT NULL DEFAULT 0,         -- how often it was tried
   tried_us   INTEGER NOT NULL DEFAULT 0,         -- last attempt
   ended_us   INTEGER NOT NULL DEFAULT 0,         -- sent, or given up
   why        TEXT NOT NULL DEFAULT '',           -- fleet.LetterFault of the last attempt
