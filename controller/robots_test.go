@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatecast/controller/fleet"
+	"gatecast/controller/relay"
 	"gatecast/controller/robot"
 	"gatecast/internal/robottest"
 )
@@ -63,12 +64,21 @@ func TestTheOfficeTellsItsRobots(t *testing.T) {
 			}
 		}
 	}
+	c.overdue(relay.Digest{Rows: []relay.Late{
+		{Item: fleet.RelayItem{ID: 4, Text: "警惕冒充客服退款"}, Task: fleet.RelayTask{Tier: 2}}, {Item: fleet.RelayItem{ID: 4, Text: "警惕冒充客服退款"}, Task: fleet.RelayTask{Tier: 3}},
+	}})
+	eventually(t, "the overdue relay arrives", func() bool {
+		all := server.Taken()
+		last := string(all[len(all)-1].Body)
+		return strings.Contains(last, `"relay_overdue"`) && strings.Contains(last, `"tasks":"2"`) && strings.Contains(last, "警惕冒充客服退款")
+	})
+	before := server.Calls()
 	release := server.Hang()
 	defer release()
 	if _, err := c.robots.Test(t.Context(), chat, "张工"); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "a request hangs", func() bool { return server.Calls() >= 3 })
+	eventually(t, "a request hangs", func() bool { return server.Calls() > before })
 	begun := time.Now()
 	for range 1000 {
 		c.settled(fleet.Obligation{Point: 1, Slot: "x", Verdict: fleet.Missed, Settled: begun})
