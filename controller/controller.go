@@ -78,6 +78,7 @@ type Controller struct {
 
 	calendar *schedules.Calendar
 	ceilings wire.Ceilings
+	quiet    fleet.QuietHours
 
 	media   *media.Store
 	hub     *web.Hub
@@ -175,6 +176,9 @@ func (c *Controller) openPlanning() error {
 		return err
 	}
 	c.ceilings = ceilings
+	if c.quiet, err = c.o.Config.Sound.Quiet(); err != nil {
+		return err
+	}
 	if c.calendar, err = c.o.Config.Calendar(); err != nil {
 		return fmt.Errorf("holiday_tables: %w", err)
 	}
@@ -186,7 +190,7 @@ func (c *Controller) openPlanning() error {
 		return err
 	}
 	c.urgent, err = insertion.Open(context.Background(), insertion.Options{
-		Book: c.Store, Library: c.Store, Zone: zone, Strict: c.Trust.Strict(), Deliver: func() { c.Planner.Poke() }, Event: c.publish, Logger: c.part("insertion"),
+		Book: c.Store, Library: c.Store, Zone: zone, Quiet: c.quiet, Strict: c.Trust.Strict(), Deliver: func() { c.Planner.Poke() }, Event: c.publish, Logger: c.part("insertion"),
 	})
 	if err != nil {
 		return err
@@ -290,7 +294,7 @@ func (c *Controller) openPages() (err error) {
 		AuditBook: officeAudit{c.Store, c}, Retention: c.o.Config.Retention.Audit(), ErasePhone: c.o.Config.Retention.Phone(),
 		Publications: c.Store, Losses: c.Store, Recovery: officeRecovery{c}, Incidents: c.Store,
 		Mutes: c.mutes, Urgent: c.urgent, Ceilings: c.ceilings, Insertions: c.Store,
-		Speech: speech.New(speech.Options{Command: c.o.Config.Speech.Command, Timeout: c.o.Config.Speech.Timeout}), Utterances: c.Store,
+		Speech: speech.New(speech.Options{Command: c.o.Config.Speech.Command, Timeout: c.o.Config.Speech.Timeout}), Utterances: c.Store, UrgentTexts: c.Store, QuietRules: c.Planner, Quiet: c.quiet,
 		Events: c.hub, OnAttack: c.incidents.Report, Trouble: c.Store.Trouble, Logger: c.part("web"), Zone: zone, Name: c.o.Config.Name, Version: c.o.Version, Demo: c.o.Demo,
 		Robots:         officeRobots{c.Store, c.robots},
 		AdminAddresses: c.o.Config.Web.Admins(), TrustedProxies: c.o.Config.Web.Proxies(), Insist: c.certificate != nil, Certificates: c.certificates(), Tokens: c.Store,

@@ -63,6 +63,8 @@ type Devices struct {
 type Sound struct {
 	Zone         string        `yaml:"zone" doc:"Time zone of the hours below."`
 	Hours        []string      `yaml:"allowed_hours" doc:"Nothing sounds outside, not even by mistake."`
+	Night        string        `yaml:"night_quiet" doc:"Night: an urgent broadcast needs two approvers. Such as 22:00-06:00."`
+	Midday       string        `yaml:"midday_quiet" doc:"Midday rest: likewise. Empty: none."`
 	MaxGainDB    float64       `yaml:"max_gain_db" doc:"Highest digital gain, -60 to 40 dB."`
 	MaxVolumePct int           `yaml:"max_volume_pct" doc:"Highest mixer volume, 1 to 100 percent."`
 	MaxPerHour   int           `yaml:"max_plays_per_hour" doc:"Per point, 1 to 720."`
@@ -120,7 +122,7 @@ func Defaults() Config {
 		Web:     Web{Listen: ":8443", Idle: 30 * time.Minute, AdminIdle: 10 * time.Minute, AdminAddresses: []string{}, TrustedProxies: []string{}},
 		Devices: Devices{HTTPS: ":8444", MQTT: ":8883", StaleAfter: 14 * 24 * time.Hour},
 		Sound: Sound{
-			Zone: "Asia/Shanghai", Hours: []string{"06:00-22:00"}, MaxGainDB: 24,
+			Zone: "Asia/Shanghai", Hours: []string{"06:00-22:00"}, Night: "22:00-06:00", Midday: "12:00-14:00", MaxGainDB: 24,
 			MaxVolumePct: 80, MaxPerHour: 20, MaxClip: 3 * time.Minute,
 		},
 		Speech:    Speech{Command: []string{}, Timeout: 20 * time.Second},
@@ -181,6 +183,9 @@ func (c Config) Validate(file string) error {
 	}
 	if _, err := c.Sound.windows(); err != nil {
 		fail("sound.allowed_hours", "%v", err)
+	}
+	if _, err := c.Sound.Quiet(); err != nil {
+		fail("sound.night_quiet", "or midday_quiet: %v", err)
 	}
 	if c.Sound.MaxGainDB < -60 || c.Sound.MaxGainDB > 40 {
 		fail("sound.max_gain_db", "%g is outside -60 to 40", c.Sound.MaxGainDB)

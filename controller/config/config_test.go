@@ -85,6 +85,8 @@ func TestValidateNamesEachField(t *testing.T) {
 		"clip":           {func(c *Config) { c.Sound.MaxClip = time.Hour }, "sound.max_clip: 1h0m0s"},
 		"voice":          {func(c *Config) { c.Speech.Command = []string{"espeak-ng"} }, `speech.command: "espeak-ng" is no absolute path`},
 		"voice_slow":     {func(c *Config) { c.Speech.Timeout = time.Hour }, "speech.timeout: 1h0m0s"},
+		"no_night":       {func(c *Config) { c.Sound.Night = "" }, "sound.night_quiet"},
+		"bad_midday":     {func(c *Config) { c.Sound.Midday = "noon" }, `"noon" is no range`},
 		"level":          {func(c *Config) { c.Log.Level = "loud" }, `log.level: "loud"`},
 		"format":         {func(c *Config) { c.Log.Format = "xml" }, `log.format: "xml"`},
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"gatecast/controller/fleet"
 	"gatecast/internal/wire"
 )
 
@@ -47,4 +48,18 @@ func minuteOfDay(s string) (int, error) {
 	}
 	t, err := time.Parse("15:04", s)
 	return t.Hour()*60 + t.Minute(), err
+}
+
+// Quiet returns the hours in which urgent broadcasts need more people. The night
+// may be moved and not be left out.
+func (s Sound) Quiet() (fleet.QuietHours, error) {
+	night, err := fleet.ParseDayTimes(s.Night)
+	if err == nil && night == (fleet.DayTimes{}) {
+		err = errors.New("the night is empty: write hours such as 22:00-06:00")
+	}
+	if err != nil {
+		return fleet.QuietHours{}, err
+	}
+	midday, err := fleet.ParseDayTimes(s.Midday)
+	return fleet.QuietHours{Night: night, Midday: midday}, err
 }

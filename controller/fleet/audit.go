@@ -102,6 +102,7 @@ const (
 	AuditUrgentSigned AuditCode = "urgent_signed" // signed off or confirmed
 	AuditUrgentEnded  AuditCode = "urgent_ended"  // refused or cancelled
 	AuditUrgentLapsed AuditCode = "urgent_lapsed" // stopped, because nobody confirmed it in time
+	AuditUrgentText   AuditCode = "urgent_text"   // a template of urgent broadcasts was changed, added or deleted
 )
 
 // What is done to the audit and to personal data, by people and by the
@@ -135,7 +136,7 @@ var AuditCodes = []AuditCode{
 	AuditEntry, AuditEntryEnded, AuditHolidays,
 	AuditClipEdit, AuditClipSubmit, AuditClipApprove, AuditClipReturn, AuditClipRecall,
 	AuditJoinCode, AuditPointSync, AuditPointTime, AuditConfirmPlans, AuditRegistry, AuditRegister, AuditUnitChange, AuditPointStage, AuditCalibrated, AuditTone, AuditAccepted, AuditUnheard, AuditRevoked, AuditIncident,
-	AuditMute, AuditUnmute, AuditMuteApprove, AuditUrgent, AuditUrgentFirst, AuditUrgentSigned, AuditUrgentEnded, AuditUrgentLapsed,
+	AuditMute, AuditUnmute, AuditMuteApprove, AuditUrgent, AuditUrgentFirst, AuditUrgentSigned, AuditUrgentEnded, AuditUrgentLapsed, AuditUrgentText,
 	AuditRestore, AuditViewed, AuditExported, AuditPruned, AuditRetention, AuditReveal, AuditPhoneErased,
 	AuditKeys, AuditRotate, AuditMode, AuditToSign, AuditManifest,
 }

@@ -34,6 +34,30 @@ const (
 	RepeatGap = 3 * time.Second
 )
 
+// Drill says that an insertion only tries the way: everything but the sound.
+type Drill string
+
+// The drills.
+const (
+	NoDrill     Drill = ""
+	DrillTone   Drill = "tone"   // a low tone of two seconds
+	DrillSilent Drill = "silent" // the same, so low that nobody hears it
+)
+
+// GainDB is what a drill takes off its tone.
+func (d Drill) GainDB() float64 {
+	switch d {
+	case DrillTone:
+		return -14
+	case DrillSilent:
+		return -60
+	}
+	return 0
+}
+
+// DrillEvery is how often an office should try the way.
+const DrillEvery = 7 * 24 * time.Hour
+
 // Signature is one person's word for an insertion.
 type Signature struct {
 	At       time.Time
@@ -48,7 +72,9 @@ type Insertion struct {
 	Clip     ClipID
 	SHA256   string
 	Title    string
+	Text     string        // of the clip, as people read it
 	Length   time.Duration // of the clip
+	Drill    Drill         // 演练: none of it is meant for anybody
 	Outside  bool          // the clip was not signed off for the library that day
 	Area     Area
 	Points   []PointID // of the area, as they were when it was submitted
@@ -66,36 +92,6 @@ type Insertion struct {
 	EndReason  string
 }
 
-// Quiet is a time at which loudspeakers should not sound.
-type Quiet string
-
-// The quiet times, in local hours.
-const (
-	NotQuiet Quiet = ""
-	Midday   Quiet = "midday" // 12:00 to 14:00
-	Night    Quiet = "night"  // 22:00 to 06:00
-)
-
-// QuietOver returns the quietest of the times from to until, in the zone that
-// both are in: night before midday.
-func QuietOver(from, until time.Time) Quiet {
-	worst := NotQuiet
-	for at := from; ; at = at.Add(10 * time.Minute) {
-		if at.After(until) {
-			at = until
-		}
-		switch h := at.Hour(); {
-		case h >= 22 || h < 6:
-			return Night
-		case h >= 12 && h < 14:
-			worst = Midday
-		}
-		if !at.Before(until) {
-			return worst
-		}
-	}
-}
-
 // Every is from the start of one repeat to that of the next, in whole seconds.
 func (i Insertion) Every() time.Duration {
 	return (i.Length + RepeatGap + time.Second - 1).Truncate(time.Second)
@@ -105,12 +101,17 @@ func (i Insertion) Every() time.Duration {
 func (i Insertion) Sounding() time.Duration { return time.Duration(i.Repeats) * i.Every() }
 
 // Slot is the id of the insertion's slot in plans and records, at every point
-// the same. It is on the day in zone on which it began; empty before.
+// the same. It is on the day in zone on which it began; empty before. A drill
+// is told by it.
 func (i Insertion) Slot(zone *time.Location) wire.SlotID {
 	if i.Start.IsZero() {
 		return ""
 	}
-	return wire.SlotID(fmt.Sprintf("%s.insertion-%d.now", i.Start.In(zone).Format(time.DateOnly), i.ID))
+	kind := "insertion"
+	if i.Drill != NoDrill {
+		kind = "drill"
+	}
+	return wire.SlotID(fmt.Sprintf("%s.%s-%d.now", i.Start.In(zone).Format(time.DateOnly), kind, i.ID))
 }
 
 // Standing returns where the insertion stands at now.
@@ -122,12 +123,31 @@ func (i Insertion) Standing(now time.Time) InsertionState {
 }
 
 // Needs returns how many others have to sign before it sounds: one for a clip
-// of the library by day, two for any other clip and in quiet hours.
+// of the library by day and for a drill, two for any other clip and in quiet
+// hours.
 func (i Insertion) Needs(quiet Quiet) int {
+	if i.Drill != NoDrill {
+		return 1
+	}
 	if i.Outside || quiet != NotQuiet || i.Quiet != NotQuiet {
 		return 2
 	}
 	return 1
+}
+
+// Approved returns when it was let sound: with the last signature that it
+// needed, or when it was submitted to sound first. Zero before that.
+func (i Insertion) Approved() time.Time {
+	if i.Start.IsZero() {
+		return time.Time{}
+	}
+	at := i.At
+	for _, s := range i.Signatures {
+		if !i.First && s.At.Before(i.Start) {
+			at = s.At
+		}
+	}
+	return at
 }
 
 // Unconfirmed reports whether it sounded first and still waits for the second
@@ -147,13 +167,13 @@ func (i *Insertion) begin(now time.Time) {
 
 // Submit checks an insertion as somebody wants it and returns it as it is kept:
 // waiting, or live at once where First is asked for and allowed. today is the
-// clip's standing, local the same instant as now in the office's zone.
-func (i Insertion) Submit(by User, clip Clip, standing ClipState, now, local time.Time) (Insertion, error) {
+// clip's standing, hours those of the office, in whose zone now is.
+func (i Insertion) Submit(by User, clip Clip, standing ClipState, hours QuietHours, now time.Time) (Insertion, error) {
 	i.By, i.Name, i.At = by.Login, by.Name, now
-	i.Clip, i.SHA256, i.Title, i.Length = clip.ID, clip.SHA256, clip.Title, clip.Duration()
+	i.Clip, i.SHA256, i.Title, i.Text, i.Length = clip.ID, clip.SHA256, clip.Title, clip.Text, clip.Duration()
 	i.Outside, i.State = standing != ClipApproved, InsertionWaiting
-	y, m, d := local.Date()
-	midnight := time.Date(y, m, d+1, 0, 0, 0, 0, local.Location())
+	y, m, d := now.Date()
+	midnight := time.Date(y, m, d+1, 0, 0, 0, 0, now.Location())
 	switch {
 	case !May(by.Role, ActUrgent):
 		return i, refuse(Forbidden, "你的账号不能提交紧急插播。", "Your account may not submit an urgent broadcast.")
@@ -172,7 +192,10 @@ func (i Insertion) Submit(by User, clip Clip, standing ClipState, now, local tim
 	case i.Until.After(midnight):
 		return i, refuse(Invalid, "紧急插播只在当天有效，请选今天之内的时间。", "An urgent broadcast is valid for one day. Choose a time today.")
 	}
-	i.Quiet = QuietOver(local, local.Add(i.Sounding()))
+	i.Quiet = hours.Over(now, now.Add(i.Sounding()))
+	if i.Drill != NoDrill && (i.First || i.Quiet != NotQuiet) {
+		return i, refuse(Forbidden, "演练须有人签发，且不在静默时段进行。", "A drill has to be signed off, and never is in quiet hours.")
+	}
 	if !i.First {
 		return i, nil
 	}
@@ -187,10 +210,10 @@ func (i Insertion) Submit(by User, clip Clip, standing ClipState, now, local tim
 }
 
 // Sign adds the word of somebody else. What waited begins once there are enough
-// of them; what sounds first is confirmed by one. quiet is that of the hours in
-// which it would sound.
-func (i Insertion) Sign(by User, now, local time.Time) (Insertion, error) {
-	quiet := QuietOver(local, local.Add(i.Sounding()))
+// of them; what sounds first is confirmed by one. hours are those of the office, in
+// whose zone now is.
+func (i Insertion) Sign(by User, hours QuietHours, now time.Time) (Insertion, error) {
+	quiet := hours.Over(now, now.Add(i.Sounding()))
 	switch {
 	case !May(by.Role, ActApprove):
 		return i, refuse(Forbidden, "只有签发人可以签发紧急插播。", "Only an approver can sign off an urgent broadcast.")
@@ -200,6 +223,8 @@ func (i Insertion) Sign(by User, now, local time.Time) (Insertion, error) {
 		return i, refuse(Conflict, "你已经签发过，还需要另一位签发人。", "You have signed it already. Another approver has to.")
 	case i.Standing(now) != InsertionWaiting && !(i.Unconfirmed() && i.Standing(now) == InsertionLive):
 		return i, refuse(Conflict, "这条插播已经不在等待签发。", "This broadcast does not wait for a signature any more.")
+	case i.Drill != NoDrill && quiet != NotQuiet:
+		return i, refuse(Forbidden, "静默时段不演练，请换个时间。", "There is no drill in quiet hours. Take another time.")
 	}
 	i.Signatures = append(slices.Clone(i.Signatures), Signature{now, by.Login, by.Name})
 	if i.State == InsertionWaiting && len(i.Signatures) >= i.Needs(quiet) {

@@ -15,7 +15,7 @@ var (
 
 func hour(h, m int) time.Time { return time.Date(2026, 11, 23, h, m, 0, 0, zone8) }
 
-func TestQuietOver(t *testing.T) {
+func TestQuietHours(t *testing.T) {
 	tests := []struct {
 		name        string
 		from, until time.Time
@@ -27,8 +27,8 @@ func TestQuietOver(t *testing.T) {
 		{"six", hour(6, 0), hour(6, 1), NotQuiet}, {"from_midday_into_the_night", hour(13, 0), hour(22, 30), Night},
 	}
 	for _, tt := range tests {
-		if got := QuietOver(tt.from, tt.until); got != tt.want {
-			t.Errorf("%s: QuietOver = %q, want %q", tt.name, got, tt.want)
+		if got := DefaultQuietHours().Over(tt.from, tt.until); got != tt.want {
+			t.Errorf("%s: Over = %q, want %q", tt.name, got, tt.want)
 		}
 	}
 }
@@ -79,7 +79,7 @@ func TestSubmitInsertion(t *testing.T) {
 			}
 			clip := urgentClip()
 			clip.State = tt.clip
-			i, err := w.Submit(tt.by, clip, tt.clip, tt.at, tt.at)
+			i, err := w.Submit(tt.by, clip, tt.clip, DefaultQuietHours(), tt.at)
 			if tt.code != "" {
 				if err == nil || CodeOf(err) != tt.code {
 					t.Errorf("Submit = %v, want %s", err, tt.code)
@@ -122,12 +122,12 @@ func TestSignInsertion(t *testing.T) {
 			at := hour(10, 25)
 			w := wanted(at)
 			w.First = tt.first
-			i, err := w.Submit(tt.by, urgentClip(), tt.clip, at, at)
+			i, err := w.Submit(tt.by, urgentClip(), tt.clip, DefaultQuietHours(), at)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for n, s := range tt.steps {
-				next, err := i.Sign(s.by, at.Add(time.Minute), at.Add(time.Minute))
+				next, err := i.Sign(s.by, DefaultQuietHours(), at.Add(time.Minute))
 				if (err == nil) != (s.code == "") || err != nil && CodeOf(err) != s.code {
 					t.Fatalf("signature %d = %v, want %q", n+1, err, s.code)
 				}
@@ -145,24 +145,24 @@ func TestSignInsertion(t *testing.T) {
 // TestSignInsertionAtMidday: what was submitted before the quiet hours needs two
 // as soon as they have come.
 func TestSignInsertionAtMidday(t *testing.T) {
-	i, err := wanted(hour(11, 50)).Submit(urgentClerk, urgentClip(), ClipApproved, hour(11, 50), hour(11, 50))
+	i, err := wanted(hour(11, 50)).Submit(urgentClerk, urgentClip(), ClipApproved, DefaultQuietHours(), hour(11, 50))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if i, err = i.Sign(urgentChen, hour(12, 5), hour(12, 5)); err != nil || i.State != InsertionWaiting {
+	if i, err = i.Sign(urgentChen, DefaultQuietHours(), hour(12, 5)); err != nil || i.State != InsertionWaiting {
 		t.Fatalf("one signature at midday: %s, %v", i.State, err)
 	}
-	if i, err = i.Sign(urgentLiu, hour(12, 6), hour(12, 6)); err != nil || i.State != InsertionLive {
+	if i, err = i.Sign(urgentLiu, DefaultQuietHours(), hour(12, 6)); err != nil || i.State != InsertionLive {
 		t.Errorf("two signatures at midday: %s, %v", i.State, err)
 	}
-	if _, err := i.Sign(urgentSun, hour(13, 0), hour(13, 0)); CodeOf(err) != Conflict {
+	if _, err := i.Sign(urgentSun, DefaultQuietHours(), hour(13, 0)); CodeOf(err) != Conflict {
 		t.Errorf("signing what is over = %v", err)
 	}
 }
 
 func TestEndInsertion(t *testing.T) {
 	at := hour(10, 25)
-	i, err := wanted(at).Submit(urgentClerk, urgentClip(), ClipApproved, at, at)
+	i, err := wanted(at).Submit(urgentClerk, urgentClip(), ClipApproved, DefaultQuietHours(), at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func TestUnconfirmedInsertionLapses(t *testing.T) {
 	at := hour(9, 0)
 	w := wanted(at)
 	w.First, w.Until = true, at.Add(8*time.Hour)
-	i, err := w.Submit(urgentChen, urgentClip(), ClipApproved, at, at)
+	i, err := w.Submit(urgentChen, urgentClip(), ClipApproved, DefaultQuietHours(), at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,11 +194,58 @@ func TestUnconfirmedInsertionLapses(t *testing.T) {
 	if got, late := i.Lapse(at.Add(ConfirmWithin)); !late || got.State != InsertionUnconfirmed {
 		t.Errorf("after two hours: %s, %v", got.State, late)
 	}
-	signed, err := i.Sign(urgentLiu, at.Add(time.Hour), at.Add(time.Hour))
+	signed, err := i.Sign(urgentLiu, DefaultQuietHours(), at.Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, late := signed.Lapse(at.Add(3 * time.Hour)); late {
 		t.Error("stopped although it was confirmed")
+	}
+}
+
+// A drill takes one other person, never sounds first and keeps the quiet hours.
+func TestDrill(t *testing.T) {
+	w := wanted(hour(10, 25))
+	w.Drill, w.Repeats, w.Until = DrillTone, 1, hour(16, 0)
+	i, err := w.Submit(urgentClerk, urgentClip(), ClipDraft, DefaultQuietHours(), hour(10, 25))
+	if err != nil || i.Needs(NotQuiet) != 1 {
+		t.Fatalf("Submit = %+v, %v", i, err)
+	}
+	if _, err := i.Sign(urgentChen, DefaultQuietHours(), hour(12, 0)); CodeOf(err) != Forbidden {
+		t.Errorf("signed at noon: %v, want Forbidden", err)
+	}
+	if i, err = i.Sign(urgentChen, DefaultQuietHours(), hour(10, 30)); err != nil || i.State != InsertionLive {
+		t.Fatalf("Sign = %+v, %v", i, err)
+	}
+	i.ID = 3
+	if got := i.Slot(zone8); got != "2026-11-23.drill-3.now" {
+		t.Errorf("Slot = %q: nobody sees that it was a drill", got)
+	}
+	if got := i.Approved(); !got.Equal(hour(10, 30)) {
+		t.Errorf("Approved = %s", got)
+	}
+	w.First = true
+	if _, err := w.Submit(urgentChen, urgentClip(), ClipApproved, DefaultQuietHours(), hour(10, 25)); CodeOf(err) != Forbidden {
+		t.Errorf("a drill that sounds first: %v, want Forbidden", err)
+	}
+	w.First = false
+	if _, err := w.Submit(urgentClerk, urgentClip(), ClipApproved, DefaultQuietHours(), hour(12, 30)); CodeOf(err) != Forbidden {
+		t.Errorf("a drill at noon: %v, want Forbidden", err)
+	}
+}
+
+func TestParseDayTimes(t *testing.T) {
+	for text, want := range map[string]DayTimes{"22:00-06:00": {1320, 360}, " 12:00 - 14:30 ": {720, 870}, "": {}} {
+		if got, err := ParseDayTimes(text); err != nil || got != want {
+			t.Errorf("ParseDayTimes(%q) = %v, %v, want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"22-6", "22:00", "25:00-06:00"} {
+		if _, err := ParseDayTimes(text); err == nil {
+			t.Errorf("ParseDayTimes(%q) is taken", text)
+		}
+	}
+	if got := (DayTimes{1320, 360}).String(); got != "22:00–06:00" {
+		t.Errorf("String = %q", got)
 	}
 }

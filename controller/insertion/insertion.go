@@ -44,6 +44,7 @@ type Options struct {
 	Strict  bool              // the library key is elsewhere: only clips that it signed can sound
 	Deliver func()            // has plans made now; must not block; may be nil
 	Event   func(fleet.Event) // must not block; may be nil
+	Quiet   fleet.QuietHours  // in Zone; the zero value means fleet.DefaultQuietHours
 	Every   time.Duration     // between looks at what was not confirmed; 0 means 5 s
 	Now     func() time.Time  // nil means time.Now
 	Logger  *slog.Logger      // nil discards
@@ -73,6 +74,9 @@ func Open(ctx context.Context, o Options) (*Desk, error) {
 	}
 	if o.Every <= 0 {
 		o.Every = 5 * time.Second
+	}
+	if o.Quiet == (fleet.QuietHours{}) {
+		o.Quiet = fleet.DefaultQuietHours()
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -141,8 +145,8 @@ func (d *Desk) points(ctx context.Context, area fleet.Area) ([]fleet.PointID, er
 	return ids, nil
 }
 
-// Submit asks for an insertion. Of want, Clip, Area, Repeats, Until, Reason and
-// First count. Refusals are *fleet.Errors.
+// Submit asks for an insertion. Of want, Clip, Area, Repeats, Until, Reason,
+// First and Drill count. Refusals are *fleet.Errors.
 func (d *Desk) Submit(ctx context.Context, by fleet.User, want fleet.Insertion, now time.Time) (fleet.Insertion, error) {
 	clip, err := d.o.Library.Clip(ctx, want.Clip)
 	if err != nil {
@@ -153,7 +157,7 @@ func (d *Desk) Submit(ctx context.Context, by fleet.User, want fleet.Insertion, 
 	}
 	want.Reason = strings.Join(strings.Fields(want.Reason), " ")
 	local := now.In(d.o.Zone)
-	i, err := want.Submit(by, clip, clip.Standing(fleet.Day(local.Format(time.DateOnly))), now, local)
+	i, err := want.Submit(by, clip, clip.Standing(fleet.Day(local.Format(time.DateOnly))), d.o.Quiet, local)
 	if err != nil {
 		return i, err
 	}
@@ -174,7 +178,7 @@ func (d *Desk) Submit(ctx context.Context, by fleet.User, want fleet.Insertion, 
 // Sign signs it off, or confirms what sounded first.
 func (d *Desk) Sign(ctx context.Context, by fleet.User, id fleet.InsertionID, now time.Time) (fleet.Insertion, error) {
 	return d.change(ctx, id, "signed", by, func(i fleet.Insertion) (fleet.Insertion, error) {
-		return i.Sign(by, now, now.In(d.o.Zone))
+		return i.Sign(by, d.o.Quiet, now.In(d.o.Zone))
 	})
 }
 

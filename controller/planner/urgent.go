@@ -61,13 +61,20 @@ func (p *Planner) addUrgent(plan *wire.Plan, index map[string]int, w *world, pt 
 	}
 }
 
+func slotName(i fleet.Insertion) string {
+	if i.Drill != fleet.NoDrill {
+		return "紧急插播（演练）"
+	}
+	return "紧急插播"
+}
+
 // urgentSlot is the slot of an insertion in a plan in which its clip is number
 // clip. What does not fit before its end is left out.
 func urgentSlot(i fleet.Insertion, zone *time.Location, clip int) wire.PlanSlot {
 	start := i.Start.Unix()
 	end, every := max(i.Until.Unix(), start+1), int64(i.Every()/time.Second)
 	return wire.PlanSlot{
-		ID: i.Slot(zone), Name: "紧急插播", StartS: start, EndS: end, EveryS: every, Count: int(min(int64(i.Repeats), (end-start-1)/every+1)),
+		ID: i.Slot(zone), Name: slotName(i), GainDB: i.Drill.GainDB(), StartS: start, EndS: end, EveryS: every, Count: int(min(int64(i.Repeats), (end-start-1)/every+1)),
 		Playlist: []int{clip}, GraceS: end - start, Urgent: true,
 	}
 }

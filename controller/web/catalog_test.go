@@ -96,8 +96,7 @@ func families() map[string][]string {
 	}
 	f["mute.reason."], f["mute.until."] = slices.Clone(muteReasons), []string{"open", "1h", "day"}
 	f["mute.approved."], f["mute.banner"], f["mute.sum"] = []string{"true", "false"}, []string{"", ".some"}, []string{"", ".lifted"}
-	f["done."] = append(f["done."], "muted", "unmuted", "mute_approved", "urgent", "urgent_signed", "urgent_ended", "spoken", "recorded")
-	f["done."] = append(f["done."], "muted", "unmuted", "mute_approved", "urgent", "urgent_signed", "urgent_ended")
+	f["done."] = append(f["done."], "muted", "unmuted", "mute_approved", "urgent", "urgent_signed", "urgent_ended", "spoken", "recorded", "urgent_text")
 	f["done."] = append(f["done."], "robot_added", "robot_test", "robot_paused", "robot_runs", "robot_removed", "letter_resent", "letter_dropped")
 	for _, p := range fleet.Platforms {
 		f["robots.platform."] = append(f["robots.platform."], string(p))
@@ -114,7 +113,6 @@ func families() map[string][]string {
 	f["robot.digest."] = append(f["robot.digest."], "title", "more", "end", "because", "slot", "since", "tasks") // said by package robot
 	f["robot.test."] = []string{"title", "text"}
 	f["urgent.state."] = []string{"waiting", "live", "refused", "cancelled", "unconfirmed", "over"}
-	f["urgent.quiet."] = []string{string(fleet.Midday), string(fleet.Night)}
 	for _, v := range append(slices.Clone(fleet.Verdicts), fleet.Due) {
 		f["verdict."] = append(f["verdict."], string(v))
 	}

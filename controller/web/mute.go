@@ -249,29 +249,18 @@ func (l *lang) muteState(m fleet.Mute, now time.Time) deviceState {
 
 // muteBoardView is one order of silence and what became of it, gate by gate.
 type muteBoardView struct {
-	ID          fleet.MuteID
-	Scope       string
-	At, By      string
-	Reason      string
-	State       deviceState
-	LiftReason  string
-	Approved    string
-	ApprovedBy  string
-	Open        bool
-	MayLift     bool
-	MayApprove  bool
-	Done, Of    int // gates that did what they should; gates in the scope that have a device
-	Sum         string
-	Rows        []gateRow
-	BareInScope int
-}
-
-// gateRow is one gate of a board.
-type gateRow struct {
-	Name, Href, Unit string
-	State            deviceState
-	Note, Contact    string
-	rank             int
+	ID         fleet.MuteID
+	Scope      string
+	At, By     string
+	Reason     string
+	State      deviceState
+	LiftReason string
+	Approved   string
+	ApprovedBy string
+	Open       bool
+	MayLift    bool
+	MayApprove bool
+	Board      board
 }
 
 func (s *Server) muteOf(r *http.Request) (fleet.Mute, error) {
@@ -303,40 +292,27 @@ func (s *Server) muteBoard(ctx context.Context, v *visit, r *http.Request) (fram
 		State: v.L.muteState(m, v.Now), Open: m.Open(v.Now), MayLift: may && m.Lifted.IsZero(), MayApprove: may && m.Approved.IsZero(),
 		Approved: v.L.T("mute.approved." + strconv.FormatBool(!m.Approved.IsZero())), ApprovedBy: m.ApprovedBy,
 	}
-	for _, pt := range p.points {
-		if !s.o.Mutes.Holds(m, pt.ID) {
-			continue
-		}
-		d, has := p.device[pt.ID]
-		if !has {
-			view.BareInScope++
-			continue
-		}
-		view.Of++
-		row := v.L.mutedGate(m, d, v.Now)
-		row.Name, row.Href, row.Unit, row.Contact = pt.Name, pointPath(pt.ID), p.unit[pt.Unit].Name, p.contact(v.L, pt)
-		if row.rank > 1 {
-			view.Done++
-		}
-		view.Rows = append(view.Rows, row)
+	view.Board, err = s.boardOf(v, p, slices.DeleteFunc(slices.Clone(p.points), func(pt fleet.Point) bool { return !s.o.Mutes.Holds(m, pt.ID) }),
+		func(_ fleet.Point, d fleet.Device) (gateRow, error) { return v.L.mutedGate(m, d, v.Now), nil })
+	if err != nil {
+		return f, err
 	}
-	slices.SortStableFunc(view.Rows, func(a, b gateRow) int { return cmp.Compare(a.rank, b.rank) })
 	key := "mute.sum"
 	if !m.Open(v.Now) {
 		key = "mute.sum.lifted"
 	}
-	view.Sum = v.L.T(key, view.Done, view.Of)
+	view.Board.Sum = v.L.T(key, view.Board.Done, view.Board.Of)
 	f.V = view
 	return f, nil
 }
 
-// mutedGate is where a gate is with an order of silence; rank is 0 for away, 1
-// for to be delivered, 2 for done.
+// mutedGate is where a gate is with an order of silence: away, to be delivered,
+// done.
 func (l *lang) mutedGate(m fleet.Mute, d fleet.Device, now time.Time) gateRow {
 	number := max(m.Number, m.LiftNumber)
 	switch {
 	case d.Mute.Number >= number && d.Mute.On:
-		row := gateRow{State: deviceState{"ok", "i-mute", l.T("mute.gate.silent")}, rank: 2}
+		row := gateRow{State: deviceState{"ok", "i-mute", l.T("mute.gate.silent")}, rank: 2, done: true}
 		if d.Mute.AtUS != 0 {
 			row.Note = l.T("mute.gate.since", l.ClockSec(time.UnixMicro(d.Mute.AtUS)))
 		}
@@ -345,7 +321,7 @@ func (l *lang) mutedGate(m fleet.Mute, d fleet.Device, now time.Time) gateRow {
 		}
 		return row
 	case d.Mute.Number >= number:
-		return gateRow{State: deviceState{"", "i-speaker", l.T("mute.gate.sounds")}, rank: 2}
+		return gateRow{State: deviceState{"", "i-speaker", l.T("mute.gate.sounds")}, rank: 2, done: true}
 	case l.online(d, now):
 		return gateRow{State: deviceState{"warn", "i-clock", l.T("mute.gate.sent")}, rank: 1}
 	}

@@ -258,6 +258,10 @@ type Options struct {
 	Speech       Speech
 	Utterances   Utterances
 
+	QuietRules  QuietRules
+	UrgentTexts UrgentTexts
+	Quiet       fleet.QuietHours // the zero value means fleet.DefaultQuietHours
+
 	Logins *auth.Logins
 	Events *Hub // nil means that pages are refreshed by the clock only
 	Logger *slog.Logger
@@ -303,8 +307,8 @@ func (o *Options) validate() error {
 		return errors.New("web options: Publications, Losses, Recovery, Evidence and Incidents are required")
 	case o.Mutes == nil, o.Urgent == nil, o.Insertions == nil:
 		return errors.New("web options: Mutes, Urgent and Insertions are required")
-	case o.Speech == nil, o.Utterances == nil:
-		return errors.New("web options: Speech and Utterances are required")
+	case o.Speech == nil, o.Utterances == nil, o.QuietRules == nil, o.UrgentTexts == nil:
+		return errors.New("web options: Speech, Utterances, QuietRules and UrgentTexts are required")
 	case o.Logins == nil, o.Logger == nil, o.Zone == nil:
 		return errors.New("web options: Logins, Logger and Zone are required")
 	}
@@ -313,6 +317,9 @@ func (o *Options) validate() error {
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || (u.Path != "" && u.Path != "/") {
 			return errors.New("web options: PublicURL must be http:// or https:// and a host, without a path")
 		}
+	}
+	if o.Quiet == (fleet.QuietHours{}) {
+		o.Quiet = fleet.DefaultQuietHours()
 	}
 	if o.Retention <= 0 {
 		o.Retention = fleet.DefaultRetention

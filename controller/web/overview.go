@@ -94,6 +94,11 @@ func (s *Server) overview(ctx context.Context, v *visit, r *http.Request) (frame
 	}
 	view.Needs = append(office, view.Needs...)
 	view.Urgent += len(office)
+	urgent, err := s.urgentNeeds(ctx, v, len(p.device))
+	if err != nil {
+		return f, err
+	}
+	view.Needs = append(urgent, view.Needs...)
 	if err := s.o.Trouble(); err != nil {
 		view.Needs = append([]need{v.L.trouble(err)}, view.Needs...)
 		view.Urgent++

@@ -126,7 +126,7 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 		Robots:   testRobots{w.store, w.robots},
 		Registry: w.store, Scopes: w.store, Points: w.store, Devices: w.store, Admission: testAdmission{w}, Ledger: w.store, JoinCodes: w.store, Audit: w.store, Publications: w.store, Losses: w.store, Recovery: w.store, Incidents: w.store, Tokens: w.store, Clips: w.store, Programmes: w.store,
 		Mutes: w.mutes, Urgent: w.urgent, Insertions: w.store, Ceilings: testCeilings,
-		Speech: speech.New(speech.Options{}), Utterances: w.store,
+		Speech: speech.New(speech.Options{}), Utterances: w.store, UrgentTexts: w.store, QuietRules: w.planner,
 		Approvals: w.store,
 		Media:     w.media, Planner: testPlanner{w.planner}, Almanac: testPlanner{w.planner}, Holidays: testPlanner{w.planner}, Trust: testTrust{}, Keys: testKeys{w}, Evidence: testEvidence{w}, Logins: logins, Events: w.hub,
 		AuditBook: testAudit{w.store, w},
