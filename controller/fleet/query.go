@@ -137,8 +137,9 @@ type ObligationFilter struct {
 	Unit      UnitID // with all units below it, as they were when the row was written
 	Compound  CompoundID
 	Point     PointID
-	Programme string // code
-	Name      string // slot name, 早 …
+	Points    []PointID // nil means all
+	Programme string    // code
+	Name      string    // slot name, 早 …
 	Verdict   Verdict
 	Limit     int // 0 means no limit
 	Offset    int

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -43,7 +44,7 @@ func splitSlot(slot wire.SlotID) (int64, string, error) {
 
 // Obligations returns the obligations that f selects, by day, start and point.
 func (s *Store) Obligations(ctx context.Context, f fleet.ObligationFilter) ([]fleet.Obligation, error) {
-	w, err := s.obligationWhere(ctx, f.From, f.To, f.Unit, f.Point)
+	w, err := s.obligationWhere(ctx, f.From, f.To, f.Unit, f.Point, f.Points)
 	if err != nil {
 		return nil, err
 	}
@@ -66,8 +67,15 @@ func (s *Store) Obligations(ctx context.Context, f fleet.ObligationFilter) ([]fl
 // obligationWhere bounds points and days so that the primary key finds the
 // rows: it begins with the point, so the points are always listed. What is
 // under a unit is what was under it on the day of each row.
-func (s *Store) obligationWhere(ctx context.Context, from, to fleet.Day, unit fleet.UnitID, point fleet.PointID) (*where, error) {
+func (s *Store) obligationWhere(ctx context.Context, from, to fleet.Day, unit fleet.UnitID, point fleet.PointID, points []fleet.PointID) (*where, error) {
 	w := &where{}
+	if points != nil {
+		ids, err := json.Marshal(points)
+		if err != nil {
+			return nil, fmt.Errorf("encoding points: %w", err)
+		}
+		w.add("o.point_id IN (SELECT value FROM json_each(?))", string(ids))
+	}
 	switch {
 	case point != 0:
 		w.add("o.point_id = ?", point)
@@ -78,7 +86,7 @@ func (s *Store) obligationWhere(ctx context.Context, from, to fleet.Day, unit fl
 		}
 		w.addPointsOf(under)
 		w.addUnder(under)
-	default:
+	case points == nil:
 		w.add("o.point_id IN (SELECT id FROM points)")
 	}
 	for _, bound := range []struct {

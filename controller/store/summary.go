@@ -77,7 +77,7 @@ func (s *Store) Summary(ctx context.Context, q fleet.SummaryQuery) ([]fleet.Summ
 	if slices.Contains(q.By, fleet.ByPoint) {
 		table = "obligations o"
 		sums = "count(*), sum(verdict = 'played'), sum(verdict = 'partial'), sum(verdict = 'missed'), sum(verdict = 'doubt'), sum(verdict = 'exempt'), sum(verdict = 'pending'), sum(verdict = 'due'), sum(demo)"
-		if w, err = s.obligationWhere(ctx, "", "", q.Unit, 0); err != nil {
+		if w, err = s.obligationWhere(ctx, "", "", q.Unit, 0, nil); err != nil {
 			return nil, err
 		}
 	} else {

@@ -43,12 +43,16 @@ type codeState struct {
 	Usable           bool
 }
 
+// maxEnrolPoints bounds the choice; whoever has more points looks for theirs.
+const maxEnrolPoints = 200
+
 // enrolListView is the page that starts an enrolment: points without a device
 // first, and the codes that are out.
 type enrolListView struct {
-	Points []enrolPoint
+	Query  string
+	Points []enrolPoint // that can be chosen, those without a device first
+	Found  int          // that match Query
 	Codes  []enrolCode
-	Chosen fleet.PointID
 }
 
 type enrolPoint struct {
@@ -95,7 +99,8 @@ func (s *Server) enrolList(ctx context.Context, v *visit, r *http.Request) (fram
 	if err != nil {
 		return f, err
 	}
-	p, err := s.places(ctx, fleet.PointFilter{})
+	view := &enrolListView{Query: strings.TrimSpace(r.URL.Query().Get("q"))}
+	p, err := s.places(ctx, fleet.PointFilter{Query: view.Query})
 	if err != nil {
 		return f, err
 	}
@@ -103,10 +108,12 @@ func (s *Server) enrolList(ctx context.Context, v *visit, r *http.Request) (fram
 	if err != nil {
 		return f, fmt.Errorf("reading join codes: %w", err)
 	}
-	view := &enrolListView{}
 	for _, bare := range []bool{true, false} {
 		for _, pt := range p.points {
 			if _, has := p.device[pt.ID]; has != bare {
+				if view.Found++; view.Found > maxEnrolPoints {
+					continue
+				}
 				view.Points = append(view.Points, enrolPoint{ID: pt.ID, Name: pt.Name, Unit: p.unit[pt.Unit].Name, Bare: bare})
 			}
 		}
@@ -115,7 +122,13 @@ func (s *Server) enrolList(ctx context.Context, v *visit, r *http.Request) (fram
 		if i == 50 {
 			break // older ones stand on the page of their point
 		}
-		view.Codes = append(view.Codes, enrolCode{Point: p.point[c.Point].Name, Href: pointPath(c.Point), codeRow: v.L.codeRow(c, v.Now)})
+		pt, known := p.point[c.Point]
+		if !known { // not among those that were looked for
+			if pt, err = s.o.Registry.Point(ctx, c.Point); err != nil {
+				return f, fmt.Errorf("reading point: %w", err)
+			}
+		}
+		view.Codes = append(view.Codes, enrolCode{Point: pt.Name, Href: pointPath(c.Point), codeRow: v.L.codeRow(c, v.Now)})
 	}
 	f.V = view
 	return f, nil

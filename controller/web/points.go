@@ -67,10 +67,6 @@ type pointRow struct {
 	Seen                         string
 	Cells                        []cell
 	Need                         string
-
-	order int // of the unit
-	rank  int // of the state, worst first
-	seen  time.Time
 }
 
 const pointsPerPage = 100
@@ -95,16 +91,48 @@ func (s *Server) points(ctx context.Context, v *visit, r *http.Request) (frame, 
 			return f, fmt.Errorf("reading points: %w", err)
 		}
 	}
-	today := s.dayOf(v.Now)
-	rows, err := s.o.Ledger.Obligations(ctx, fleet.ObligationFilter{From: today, To: today})
+	today := fleet.ObligationFilter{From: s.dayOf(v.Now), To: s.dayOf(v.Now)}
+	var bad []fleet.Obligation // what makes a point an issue beside its device
+	if q.State == "issue" {
+		for _, today.Verdict = range []fleet.Verdict{fleet.Missed, fleet.Doubt} {
+			some, err := s.o.Ledger.Obligations(ctx, today)
+			if err != nil {
+				return f, fmt.Errorf("reading obligations: %w", err)
+			}
+			bad = append(bad, some...)
+		}
+		today.Verdict = ""
+	}
+	view := &pointsView{Filter: q, All: len(everything)}
+	shown := v.L.pick(p, q, bad, view, v.Now)
+	today.Points = make([]fleet.PointID, len(shown))
+	for i, pt := range shown {
+		today.Points[i] = pt.ID
+	}
+	rows, err := s.o.Ledger.Obligations(ctx, today)
 	if err != nil {
 		return f, fmt.Errorf("reading obligations: %w", err)
 	}
 	if err := s.progress(ctx, rows, v.Now); err != nil {
 		return f, err
 	}
-	f.V = v.L.pointsOf(p, everything, q, rows, v.Now)
+	byPoint := byPoint(rows)
+	view.Columns = v.L.columns(rows, v.Now)
+	for _, pt := range shown {
+		view.Rows = append(view.Rows, v.L.pointRow(p, pt, byPoint[pt.ID], view.Columns, v.Now))
+	}
+	view.choices(v.L, p, everything, q)
+	f.V = view
 	return f, nil
+}
+
+// byPoint sorts obligations by their points.
+func byPoint(rows []fleet.Obligation) map[fleet.PointID][]fleet.Obligation {
+	all := map[fleet.PointID][]fleet.Obligation{}
+	for _, o := range rows {
+		all[o.Point] = append(all[o.Point], o)
+	}
+	return all
 }
 
 func readPointsFilter(q url.Values) pointsFilter {
@@ -157,29 +185,39 @@ func (f pointsFilter) link(sortBy string, page int) string {
 	return "/points?" + q.Encode()
 }
 
-func (l *lang) pointsOf(p *places, everything []fleet.Point, q pointsFilter, today []fleet.Obligation, now time.Time) *pointsView {
-	byPoint := map[fleet.PointID][]fleet.Obligation{}
-	for _, o := range today {
-		byPoint[o.Point] = append(byPoint[o.Point], o)
-	}
-	view := &pointsView{Filter: q, All: len(everything), Columns: l.columns(today, now)}
+// candidate is a point as far as filter and order need it: with ten thousand
+// of them, only those that are shown are worked out.
+type candidate struct {
+	point fleet.Point
+	order int // of the unit
+	rank  int // of the state, worst first
+	seen  time.Time
+}
+
+// pick returns the points of the page that q asks for, and sets what view says
+// of all that match. bad are the obligations that make a point an issue.
+func (l *lang) pick(p *places, q pointsFilter, bad []fleet.Obligation, view *pointsView, now time.Time) []fleet.Point {
+	byPoint := byPoint(bad)
 	order := map[fleet.UnitID]int{}
 	for i, u := range p.units {
 		order[u.ID] = i
 	}
-	var rows []pointRow
+	var all []candidate
 	for _, pt := range p.points {
-		row := l.pointRow(p, pt, byPoint[pt.ID], view.Columns, now)
-		row.order = order[pt.Unit]
-		if q.keeps(l, row, p.device[pt.ID], now) {
-			rows = append(rows, row)
+		if !q.keeps(l, p, pt, byPoint[pt.ID], now) {
+			continue
 		}
+		_, rank := p.stateOf(l, pt.ID, now)
+		all = append(all, candidate{point: pt, order: order[pt.Unit], rank: rank, seen: p.device[pt.ID].LastSeen})
 	}
-	q.sort(rows)
-	view.Total = len(rows)
-	view.Rows, view.Pager = cutPage(rows, q)
-	view.choices(l, p, everything, q)
-	return view
+	q.sort(all)
+	view.Total = len(all)
+	all, view.Pager = cutPage(all, q)
+	shown := make([]fleet.Point, len(all))
+	for i, c := range all {
+		shown[i] = c.point
+	}
+	return shown
 }
 
 func (v *pointsView) choices(l *lang, p *places, everything []fleet.Point, q pointsFilter) {
@@ -205,25 +243,25 @@ func (v *pointsView) choices(l *lang, p *places, everything []fleet.Point, q poi
 func (l *lang) pointRow(p *places, pt fleet.Point, today []fleet.Obligation, cols []column, now time.Time) pointRow {
 	d, has := p.device[pt.ID]
 	row := pointRow{Code: pt.Code, Name: pt.Name, Href: pointPath(pt.ID), Unit: p.unit[pt.Unit].Name, Kind: l.T("kind." + string(pt.Kind))}
-	row.State, row.rank = p.stateOf(l, pt.ID, now)
+	row.State, _ = p.stateOf(l, pt.ID, now)
 	row.Cells = l.tileOf(p, pt, today, cols, now).Cells
 	if !has {
 		return row
 	}
 	row.Plan = l.planState(d)
 	row.Output, row.Demo = d.Output.Sink, d.Output.Demo
-	row.Seen, row.seen = l.Stamp(d.LastSeen, now), d.LastSeen
+	row.Seen = l.Stamp(d.LastSeen, now)
 	if n := l.needsOf(p, pt, today, now); len(n) > 0 {
 		row.Need = n[0].Title
 	}
 	return row
 }
 
-func (q pointsFilter) keeps(l *lang, row pointRow, d fleet.Device, now time.Time) bool {
-	has := d.ID != ""
+func (q pointsFilter) keeps(l *lang, p *places, pt fleet.Point, bad []fleet.Obligation, now time.Time) bool {
+	d, has := p.device[pt.ID]
 	switch q.State {
 	case "issue":
-		return row.Need != ""
+		return len(l.needsOf(p, pt, bad, now)) > 0
 	case "online":
 		return has && l.online(d, now)
 	case "offline":
@@ -236,13 +274,13 @@ func (q pointsFilter) keeps(l *lang, row pointRow, d fleet.Device, now time.Time
 	return true
 }
 
-func (q pointsFilter) sort(rows []pointRow) {
+func (q pointsFilter) sort(rows []candidate) {
 	sort.SliceStable(rows, func(i, j int) bool {
 		a, b := rows[i], rows[j]
 		switch q.Sort {
 		case "name":
-			if a.Name != b.Name {
-				return a.Name < b.Name
+			if a.point.Name != b.point.Name {
+				return a.point.Name < b.point.Name
 			}
 		case "unit":
 			if a.order != b.order {
@@ -257,11 +295,11 @@ func (q pointsFilter) sort(rows []pointRow) {
 				return a.seen.After(b.seen)
 			}
 		}
-		return a.Code < b.Code
+		return a.point.Code < b.point.Code
 	})
 }
 
-func cutPage(rows []pointRow, q pointsFilter) ([]pointRow, pager) {
+func cutPage(rows []candidate, q pointsFilter) ([]candidate, pager) {
 	pages := max(1, (len(rows)+pointsPerPage-1)/pointsPerPage)
 	page := min(q.Page, pages)
 	g := pager{Page: page, Pages: pages}
