@@ -14,10 +14,11 @@ type entry struct {
 	plan    uint64
 	end     time.Time // of the slot: no play starts then or later
 	planned string    // clip of the plan; Clip is another one while the plan is stale
+	former  bool      // Clip is Before: the planned one was not verified in time
 }
 
 // standIn reports whether p sounds the default clip of a stale plan.
-func (p *entry) standIn() bool { return p.Clip != p.planned }
+func (p *entry) standIn() bool { return p.Clip != p.planned && !p.former }
 
 // latest returns the last instant at which the play may still start.
 func (p *entry) latest() time.Time {
@@ -57,7 +58,7 @@ func expand(p *wire.Plan, since, from, to time.Time, stale bool) []entry {
 			}
 			e := entry{Play: play, plan: p.Version, end: time.Unix(s.EndS, 0).UTC(), planned: play.Clip}
 			if stale && p.Default != "" && !s.Urgent {
-				e.Clip = p.Default
+				e.Clip, e.Before = p.Default, ""
 			}
 			plays = append(plays, e)
 		}

@@ -2,6 +2,7 @@ package playout
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
@@ -26,6 +27,10 @@ type fader struct {
 	quiet audio.Frames // of the source, behind which there is silence
 	all   audio.Frames // of the source
 	rate  int
+
+	// A play that is turned down goes on: its samples are multiplied by 1-down,
+	// and down moves to aim within fadeTime.
+	down, aim float32
 }
 
 // cut ends a performance: at once before it has begun, with a fade after that.
@@ -36,6 +41,14 @@ func (p *performance) cut(cause error) {
 		return
 	}
 	p.fade.begin(p.cancel, cause)
+}
+
+// turn has what sounds go on db decibels below the level it began with; 0 or
+// more is that level: a play is never louder than what its limiter saw.
+func (f *fader) turn(db float64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.aim = float32(1 - min(1, math.Pow(10, db/20)))
 }
 
 func (f *fader) begin(cancel context.CancelCauseFunc, cause error) {
@@ -93,6 +106,7 @@ func (f *fader) apply(samples []float32, format audio.Format) {
 	defer f.mu.Unlock()
 	frames := audio.Frames(len(samples) / format.Channels)
 	defer func() { f.read += frames }()
+	f.attenuate(samples, format)
 	if f.cause == nil {
 		return
 	}
@@ -109,6 +123,23 @@ func (f *fader) apply(samples []float32, format audio.Format) {
 		}
 		for c := range format.Channels {
 			samples[int(i)*format.Channels+c] *= gain
+		}
+	}
+}
+
+// attenuate turns down what is handed out next; f.mu is held.
+func (f *fader) attenuate(samples []float32, format audio.Format) {
+	if f.down == 0 && f.aim == 0 {
+		return
+	}
+	step := 1 / float32(max(1, audio.FramesIn(fadeTime, format.Rate)))
+	if f.read == 0 {
+		f.down = f.aim // it has not begun: no need to glide
+	}
+	for i := 0; i < len(samples); i += format.Channels {
+		f.down += max(-step, min(step, f.aim-f.down))
+		for c := range format.Channels {
+			samples[i+c] *= 1 - f.down
 		}
 	}
 }

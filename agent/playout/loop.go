@@ -149,19 +149,28 @@ func (e *Engine) dropPlan() {
 }
 
 // dropReplanned ends what is being prepared and is not in the plan any more.
-// What has begun finishes.
+// What has begun finishes, at the level of the new plan if that is lower.
 func (e *Engine) dropReplanned(now walltime.Stamp) {
 	e.span(now)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if c := e.current; c != nil && !slices.ContainsFunc(e.s.agenda, func(p entry) bool {
-		return p.ID == c.play.ID && p.At.Equal(c.play.At) && p.Clip == c.play.Clip
-	}) {
-		if c.play.Urgent {
-			c.cut(errCancelled) // also what sounds already
-			return
-		}
+	c := e.current
+	if c == nil {
+		return
+	}
+	i := slices.IndexFunc(e.s.agenda, func(p entry) bool {
+		return p.ID == c.play.ID && p.At.Equal(c.play.At) && (p.Clip == c.play.Clip || c.play.former && p.Before == c.play.Clip)
+	})
+	switch {
+	case i < 0 && c.play.Urgent:
+		c.cut(errCancelled) // also what sounds already
+	case i < 0:
 		c.withdraw(errReplanned)
+	}
+	// Also what began before the plan was issued, which is not on its agenda.
+	s := slices.IndexFunc(e.s.plan.Slots, func(s wire.PlanSlot) bool { return s.ID == c.play.Slot })
+	if m, ok := e.s.manifest.Clip(c.play.Clip); ok && s >= 0 && !c.play.standIn() {
+		c.fade.turn(gainOf(m, e.s.plan.Slots[s].GainDB, e.s.manifest) - c.gain)
 	}
 }
 
@@ -389,12 +398,32 @@ func (e *Engine) consider(now walltime.Stamp, p *entry, start time.Time) (wire.M
 		return c, false
 	}
 	if r, ok := e.ready(c); !ok {
+		if b, ok := e.former(p, start, r); ok {
+			return b, !time.Now().Before(e.s.retry)
+		}
 		if !p.At.After(now.Wall) && r != (refusal{}) {
 			e.s.waiting[p.ID] = r
 		}
 		return c, false
 	}
 	return c, !time.Now().Before(e.s.retry)
+}
+
+// former returns the clip that sounds in p while the planned one cannot be
+// read, for reason r. It must hold for everything that the planned one must;
+// p goes on asking for the planned one until a play begins.
+func (e *Engine) former(p *entry, start time.Time, r refusal) (wire.ManifestClip, bool) {
+	if p.Before == "" || r == (refusal{}) {
+		return wire.ManifestClip{}, false
+	}
+	c, _, ok := permitted(e.s.manifest, p.Before, start, e.s.starts)
+	if ok {
+		_, ok = approved(e.s.plan, c, start)
+	}
+	if ok {
+		_, ok = e.ready(c)
+	}
+	return c, ok
 }
 
 // next returns the first play after wall that is not settled, nil for none
@@ -420,7 +449,7 @@ func (e *Engine) ahead(now walltime.Stamp) time.Duration {
 			wake = min(wake, left-loadLead-e.o.LeadIn)
 			break
 		}
-		keep = append(keep, p.Clip)
+		keep = append(keep, p.Clip, p.Before)
 		c, ready := e.consider(now, p, p.At)
 		if lead := prepareLead + e.o.LeadIn; n == 0 && ready && !e.busy() {
 			if left <= lead {

@@ -114,6 +114,7 @@ type performance struct {
 	fade   fader
 
 	ceilings wire.Ceilings
+	gain     float64 // dB, that it began with
 }
 
 // withdraw ends a performance that has not begun.
@@ -152,8 +153,12 @@ func (e *Engine) isCurrent(id wire.PlayID) bool {
 func (e *Engine) perform(p *entry, c wire.ManifestClip, punctual bool) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	perf := &performance{play: *p, cancel: cancel, ceilings: e.s.manifest.Ceilings}
+	if c.SHA256 != p.Clip {
+		perf.play.Clip, perf.play.former = c.SHA256, true
+	}
 	sound := e.s.clips[c.SHA256]
 	gain := gainOf(c, p.GainDB, e.s.manifest)
+	perf.gain = gain
 	e.mu.Lock()
 	e.current = perf
 	e.mu.Unlock()
@@ -200,7 +205,7 @@ func (e *Engine) play(ctx context.Context, perf *performance, sound *clip, c wir
 	mark := e.arm(p.ID)
 	defer mark.close()
 	seq, err := e.o.Journal.Append(wire.RecordIntent, e.o.Clock.Now(), wire.Intent{
-		Play: p.ID, Slot: p.Slot, Plan: p.plan, Clip: p.Clip, PlannedUS: wire.US(p.At), Default: p.standIn(),
+		Play: p.ID, Slot: p.Slot, Plan: p.plan, Clip: p.Clip, PlannedUS: wire.US(p.At), Default: p.standIn(), Before: p.former,
 	})
 	if err != nil {
 		res.err, res.journal = err, true
@@ -250,7 +255,7 @@ func (e *Engine) conclude(res *result, seq wire.Seq, s sounded) {
 	res.report = s.report
 	out := wire.Outcome{
 		Play: p.ID, Slot: p.Slot, Plan: p.plan, Clip: p.Clip, PlannedUS: wire.US(p.At), IntentSeq: seq,
-		Demo: s.report.Sink == output.File, Default: p.standIn(),
+		Demo: s.report.Sink == output.File, Default: p.standIn(), Before: p.former,
 	}
 	judge(&out, s)
 	if !s.report.StartedAt.IsZero() {

@@ -140,7 +140,7 @@ func (h *history) read(r wire.Record) error {
 func (o *orphan) outcome(bootID string, sounded, clip time.Duration) wire.Outcome {
 	i := o.intent
 	out := wire.Outcome{
-		Play: i.Play, Slot: i.Slot, Plan: i.Plan, Clip: i.Clip, PlannedUS: i.PlannedUS, IntentSeq: o.seq, Default: i.Default,
+		Play: i.Play, Slot: i.Slot, Plan: i.Plan, Clip: i.Clip, PlannedUS: i.PlannedUS, IntentSeq: o.seq, Default: i.Default, Before: i.Before,
 		Result: wire.PlayPartial, Reason: wire.ReasonPower, Detail: "power failed during the play",
 	}
 	if o.bootID == bootID {

@@ -220,10 +220,10 @@ func sounded(owed fleet.Obligation, o wire.Outcome) int64 {
 }
 
 // counted is the part of the planned time that o, with its proved SoundMS,
-// stands for. A default clip is as long as it is: whole, it stands for the play
-// that it replaced.
+// stands for. A default clip, and one that was to be replaced, is as long as it
+// is: whole, it stands for the play that it sounded in.
 func counted(owed fleet.Obligation, o wire.Outcome) int64 {
-	if !o.Default || o.ClipMS <= 0 || owed.Plays <= 0 {
+	if !o.Default && !o.Before || o.ClipMS <= 0 || owed.Plays <= 0 {
 		return o.SoundMS
 	}
 	return min(o.SoundMS, o.ClipMS) * (owed.PlannedMS / int64(owed.Plays)) / o.ClipMS

@@ -102,15 +102,20 @@ type Mute struct {
 // PlanSlot is a slot that sounds. Play k (from 0) starts at StartS + k×EveryS
 // and sounds Clips[Playlist[k mod len(Playlist)]] of the plan.
 type PlanSlot struct {
-	ID       SlotID  `json:"id"`
-	Name     string  `json:"name"`
-	StartS   int64   `json:"start_s"`
-	EndS     int64   `json:"end_s"` // no play starts here or later
-	EveryS   int64   `json:"every_s"`
-	Count    int     `json:"count"`
-	Playlist []int   `json:"playlist"`
-	GraceS   int64   `json:"grace_s"` // how late a play may start
-	GainDB   float64 `json:"gain_db,omitempty"`
+	ID       SlotID `json:"id"`
+	Name     string `json:"name"`
+	StartS   int64  `json:"start_s"`
+	EndS     int64  `json:"end_s"` // no play starts here or later
+	EveryS   int64  `json:"every_s"`
+	Count    int    `json:"count"`
+	Playlist []int  `json:"playlist"`
+	// Before has an index for each of Playlist: the clip that it replaced. A play
+	// that begins before the device has verified its clip sounds that one instead
+	// of nothing; -1 and absent mean that there is none. An agent that does not
+	// know the field skips such a play.
+	Before []int   `json:"before,omitempty"`
+	GraceS int64   `json:"grace_s"` // how late a play may start
+	GainDB float64 `json:"gain_db,omitempty"`
 	// Urgent says that the slot cuts in: what sounds makes way, no other play
 	// starts while it lasts, and a device that comes late makes its plays up, one
 	// after the other, until EndS. An agent that does not know the field plays it
@@ -124,6 +129,7 @@ type Play struct {
 	Slot   SlotID
 	At     time.Time
 	Clip   string // SHA-256
+	Before string // SHA-256 of the clip that sounds while Clip is not verified; empty for none
 	Grace  time.Duration
 	GainDB float64
 	Urgent bool
@@ -141,11 +147,21 @@ func (p *Plan) Plays(s PlanSlot) ([]Play, error) {
 		if i < 0 || i >= len(p.Clips) {
 			return nil, fmt.Errorf("slot %q: clip %d of %d", s.ID, i, len(p.Clips))
 		}
+		before := ""
+		if len(s.Before) > 0 {
+			if len(s.Before) != len(s.Playlist) || s.Before[k%len(s.Before)] >= len(p.Clips) {
+				return nil, fmt.Errorf("slot %q: clips before of %d do not fit %d", s.ID, len(s.Before), len(s.Playlist))
+			}
+			if b := s.Before[k%len(s.Before)]; b >= 0 {
+				before = p.Clips[b]
+			}
+		}
 		plays = append(plays, Play{
 			ID:     PlayID(fmt.Sprintf("%s#%d", s.ID, k+1)),
 			Slot:   s.ID,
 			At:     time.Unix(s.StartS+int64(k)*s.EveryS, 0).UTC(),
 			Clip:   p.Clips[i],
+			Before: before,
 			Grace:  time.Duration(s.GraceS) * time.Second,
 			GainDB: s.GainDB,
 			Urgent: s.Urgent,

@@ -35,6 +35,7 @@ type slotKind struct {
 	EveryS   int64   `json:"every_s"`
 	Count    int     `json:"count"`
 	Playlist []int   `json:"playlist"`
+	Before   []int   `json:"before,omitempty"`
 	GraceS   int64   `json:"grace_s"`
 	GainDB   float64 `json:"gain_db,omitempty"`
 	Urgent   bool    `json:"urgent,omitempty"`
@@ -42,7 +43,7 @@ type slotKind struct {
 
 func (k slotKind) equal(o slotKind) bool {
 	return k.ID == o.ID && k.Name == o.Name && k.LenS == o.LenS && k.EveryS == o.EveryS &&
-		k.Count == o.Count && k.GraceS == o.GraceS && k.GainDB == o.GainDB && k.Urgent == o.Urgent && slices.Equal(k.Playlist, o.Playlist)
+		k.Count == o.Count && k.GraceS == o.GraceS && k.GainDB == o.GainDB && k.Urgent == o.Urgent && slices.Equal(k.Playlist, o.Playlist) && slices.Equal(k.Before, o.Before)
 }
 
 // MarshalJSON writes the compact form. A slot id that does not begin with a
@@ -64,7 +65,7 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 		if out.Day0 == "" {
 			out.Day0, day0 = date, day
 		}
-		kind := slotKind{rest, s.Name, s.EndS - s.StartS, s.EveryS, s.Count, s.Playlist, s.GraceS, s.GainDB, s.Urgent}
+		kind := slotKind{rest, s.Name, s.EndS - s.StartS, s.EveryS, s.Count, s.Playlist, s.Before, s.GraceS, s.GainDB, s.Urgent}
 		i := slices.IndexFunc(out.Kinds, kind.equal)
 		if i < 0 {
 			i = len(out.Kinds)
@@ -102,7 +103,7 @@ func (p *Plan) UnmarshalJSON(data []byte) error {
 		slots = append(slots, PlanSlot{
 			ID:   SlotID(day0.AddDate(0, 0, int(s[1])).Format(time.DateOnly) + "." + k.ID),
 			Name: k.Name, StartS: s[2], EndS: s[2] + k.LenS, EveryS: k.EveryS,
-			Count: k.Count, Playlist: k.Playlist, GraceS: k.GraceS, GainDB: k.GainDB, Urgent: k.Urgent,
+			Count: k.Count, Playlist: k.Playlist, Before: k.Before, GraceS: k.GraceS, GainDB: k.GainDB, Urgent: k.Urgent,
 		})
 	}
 	*p = Plan{

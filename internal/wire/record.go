@@ -61,6 +61,7 @@ type Intent struct {
 	Clip      string `json:"clip"`
 	PlannedUS int64  `json:"planned_us"`
 	Default   bool   `json:"default,omitempty"` // as Outcome.Default
+	Before    bool   `json:"before,omitempty"`  // as Outcome.Before
 }
 
 // PlayResult says how a play went.
@@ -99,6 +100,7 @@ type Outcome struct {
 	Device        string     `json:"device,omitempty"`
 	Demo          bool       `json:"demo,omitempty"`
 	Default       bool       `json:"default,omitempty"` // the plan was stale: Clip is its default clip, not the one planned
+	Before        bool       `json:"before,omitempty"`  // Clip is the one that the planned clip replaced: that was not verified yet
 	Mixer         string     `json:"mixer,omitempty"`
 	End           string     `json:"end,omitempty"`
 	Path          string     `json:"path,omitempty"` // WAV written, file sink only

@@ -30,6 +30,7 @@ import (
 //	1  2026-11-23  added: Hello.Run
 //	1  2026-11-23  added: PlanSlot.Urgent
 //	1  2026-11-23  added: Plan.MaxVolumePct
+//	1  2026-11-23  added: PlanSlot.Before, Intent.Before and Outcome.Before
 const Protocol = 1
 
 // Limits of one message.
