@@ -26,9 +26,11 @@ import (
 	"gatecast/controller/auth"
 	"gatecast/controller/broker"
 	"gatecast/controller/chronicle"
+	"gatecast/controller/complaint"
 	"gatecast/controller/config"
 	"gatecast/controller/console"
 	"gatecast/controller/depot"
+	"gatecast/controller/dispatch"
 	"gatecast/controller/doorway"
 	"gatecast/controller/dossier"
 	"gatecast/controller/fleet"
@@ -80,16 +82,18 @@ type Controller struct {
 	ceilings wire.Ceilings
 	quiet    fleet.QuietHours
 
-	media   *media.Store
-	hub     *web.Hub
-	logins  *auth.Logins
-	broker  *broker.Broker // nil when the office has one of its own
-	link    *link.Link
-	ledger  *ledger.Ledger
-	notary  *notary.Notary
-	auditor *notary.AuditSigner
-	mutes   *mute.Desk
-	urgent  *insertion.Desk
+	media      *media.Store
+	hub        *web.Hub
+	logins     *auth.Logins
+	broker     *broker.Broker // nil when the office has one of its own
+	link       *link.Link
+	ledger     *ledger.Ledger
+	notary     *notary.Notary
+	auditor    *notary.AuditSigner
+	mutes      *mute.Desk
+	dispatch   *dispatch.Desk
+	complaints *complaint.Desk
+	urgent     *insertion.Desk
 
 	onDigest []func(relay.Digest) // immutable after Start
 	exports  *dossier.Exporter
@@ -196,7 +200,7 @@ func (c *Controller) openPlanning() error {
 		return err
 	}
 	c.Planner, err = planner.New(planner.Options{
-		Insertions: c.urgent, Almanac: c.Store,
+		Insertions: c.urgent, Adjustments: c.Store, Almanac: c.Store,
 		Registry: c.Store, Content: c.Store, Ledger: c.Store, Documents: c.Store, Sealer: c.Trust,
 		Offer:   func(_ context.Context, ids []wire.DeviceID) { c.link.OfferAll(ids) },
 		OnEvent: c.publish, Logger: c.part("planner"), Ceilings: ceilings, Demo: c.o.Demo, Calendar: c.calendar,
@@ -204,6 +208,12 @@ func (c *Controller) openPlanning() error {
 		Before: func(ctx context.Context, now time.Time) error { return c.carryOutUnitChanges(ctx, now.In(zone)) },
 	})
 	if err != nil {
+		return err
+	}
+	if c.dispatch, err = dispatch.New(dispatch.Options{Book: c.Store, Planner: c.Planner, Zone: zone, Logger: c.part("dispatch")}); err != nil {
+		return err
+	}
+	if c.complaints, err = complaint.New(complaint.Options{Book: c.Store, Mutes: c.mutes, Planner: c.Planner, Zone: zone, Logger: c.part("complaint")}); err != nil {
 		return err
 	}
 	c.ledger, err = ledger.New(ledger.Options{
@@ -293,6 +303,7 @@ func (c *Controller) openPages() (err error) {
 		Planner: officePlanner{c}, Almanac: officePlanner{c}, Holidays: officePlanner{c}, Keys: officeKeys{c}, JoinCodes: c.Store, Trust: officeTrust{c}, Audit: c.Store, Evidence: officeEvidence{c}, Logins: c.logins,
 		AuditBook: officeAudit{c.Store, c}, Retention: c.o.Config.Retention.Audit(), ErasePhone: c.o.Config.Retention.Phone(),
 		Publications: c.Store, Losses: c.Store, Recovery: officeRecovery{c}, Incidents: c.Store,
+		Dispatch: c.dispatch, Replacements: c.Store, Complaints: c.Store, ComplaintDesk: c.complaints, Plans: officePlans{c},
 		Mutes: c.mutes, Urgent: c.urgent, Ceilings: c.ceilings, Insertions: c.Store,
 		Speech: speech.New(speech.Options{Command: c.o.Config.Speech.Command, Timeout: c.o.Config.Speech.Timeout}), Utterances: c.Store, UrgentTexts: c.Store, QuietRules: c.Planner, Quiet: c.quiet,
 		Events: c.hub, OnAttack: c.incidents.Report, Trouble: c.Store.Trouble, Logger: c.part("web"), Zone: zone, Name: c.o.Config.Name, Version: c.o.Version, Demo: c.o.Demo,

@@ -15,6 +15,7 @@ import (
 	"gatecast/controller/planner"
 	"gatecast/controller/trust"
 	"gatecast/controller/web"
+	"gatecast/internal/seal"
 	"gatecast/internal/wire"
 	"gatecast/schedules"
 )
@@ -261,4 +262,15 @@ func (c *Controller) Kick(id wire.DeviceID) {
 	if c.broker != nil {
 		c.broker.Kick(id)
 	}
+}
+
+// officePlans opens what devices should have.
+type officePlans struct{ c *Controller }
+
+func (p officePlans) PlanOf(ctx context.Context, id wire.DeviceID) (wire.Plan, error) {
+	doc, err := p.c.Store.LatestDoc(ctx, id, wire.DocPlan)
+	if err != nil {
+		return wire.Plan{}, err
+	}
+	return seal.Peek[wire.Plan](doc.Bytes)
 }

@@ -105,6 +105,15 @@ const (
 	AuditUrgentText   AuditCode = "urgent_text"   // a template of urgent broadcasts was changed, added or deleted
 )
 
+// What is changed beside programmes.
+const (
+	AuditReplace        AuditCode = "replace"         // a clip was replaced; Detail is why
+	AuditUnreplace      AuditCode = "unreplace"       // and that was undone
+	AuditComplaint      AuditCode = "complaint"       // Object is the point, Detail the measure
+	AuditComplaintReply AuditCode = "complaint_reply" // what was answered was kept
+	AuditRestoreLevel   AuditCode = "level_restored"  // Object is the point that sounds as before
+)
+
 // What is done to the audit and to personal data, by people and by the
 // controller itself.
 const (
@@ -137,6 +146,7 @@ var AuditCodes = []AuditCode{
 	AuditClipEdit, AuditClipSubmit, AuditClipApprove, AuditClipReturn, AuditClipRecall,
 	AuditJoinCode, AuditPointSync, AuditPointTime, AuditConfirmPlans, AuditRegistry, AuditRegister, AuditUnitChange, AuditPointStage, AuditCalibrated, AuditTone, AuditAccepted, AuditUnheard, AuditRevoked, AuditIncident,
 	AuditMute, AuditUnmute, AuditMuteApprove, AuditUrgent, AuditUrgentFirst, AuditUrgentSigned, AuditUrgentEnded, AuditUrgentLapsed, AuditUrgentText,
+	AuditReplace, AuditUnreplace, AuditComplaint, AuditComplaintReply, AuditRestoreLevel,
 	AuditRestore, AuditViewed, AuditExported, AuditPruned, AuditRetention, AuditReveal, AuditPhoneErased,
 	AuditKeys, AuditRotate, AuditMode, AuditToSign, AuditManifest,
 }

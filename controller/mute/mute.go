@@ -154,6 +154,16 @@ func forbidden(zh, en string) error {
 // by somebody who may end silence it counts as approved. Refusals are
 // *fleet.Errors.
 func (d *Desk) Mute(ctx context.Context, by fleet.User, scope fleet.Area, reason string, until, now time.Time) (fleet.Mute, error) {
+	return d.mute(ctx, by, scope, reason, until, now, fleet.May(by.Role, fleet.ActUnmute))
+}
+
+// Stop is Mute for which somebody else than by has to stand up, whatever by may
+// do: see Approve.
+func (d *Desk) Stop(ctx context.Context, by fleet.User, scope fleet.Area, reason string, until, now time.Time) (fleet.Mute, error) {
+	return d.mute(ctx, by, scope, reason, until, now, false)
+}
+
+func (d *Desk) mute(ctx context.Context, by fleet.User, scope fleet.Area, reason string, until, now time.Time, approved bool) (fleet.Mute, error) {
 	if !fleet.May(by.Role, fleet.ActMute) {
 		return fleet.Mute{}, forbidden("你的账号没有“全部静音”的权限。", "Your account may not mute.")
 	}
@@ -168,7 +178,7 @@ func (d *Desk) Mute(ctx context.Context, by fleet.User, scope fleet.Area, reason
 		return fleet.Mute{}, &fleet.Error{Code: fleet.Invalid, Text: "静音的截止时间已经过去，请选一个以后的时间。", TextEN: "The end of the mute has passed already. Choose a later one."}
 	}
 	m := fleet.Mute{At: now, By: by.Login, Name: by.Name, Reason: reason, Area: scope, Until: until}
-	if fleet.May(by.Role, fleet.ActUnmute) {
+	if approved {
 		m.Approved, m.ApprovedBy = now, by.Login
 	}
 	if m, err = d.o.Orders.AddMute(ctx, m); err != nil {
@@ -198,14 +208,14 @@ func (d *Desk) Lift(ctx context.Context, by fleet.User, id fleet.MuteID, reason 
 	if err := d.tell(ctx, m); err != nil {
 		return err
 	}
-	if approve && m.Approved.IsZero() {
+	if approve && m.Approved.IsZero() && m.By != by.Login {
 		return d.Approve(ctx, by, id, now)
 	}
 	return nil
 }
 
-// Approve stands up for an order of silence: the slots that it silenced are
-// exempt, those settled before too.
+// Approve stands up for an order of silence that somebody else gave: the slots
+// that it silenced are exempt, those settled before too.
 func (d *Desk) Approve(ctx context.Context, by fleet.User, id fleet.MuteID, now time.Time) error {
 	if !fleet.May(by.Role, fleet.ActUnmute) {
 		return forbidden("只有签发人可以确认停播。", "Only an approver may confirm a mute.")
@@ -213,6 +223,9 @@ func (d *Desk) Approve(ctx context.Context, by fleet.User, id fleet.MuteID, now 
 	m, err := d.find(id)
 	if err != nil {
 		return err
+	}
+	if m.By == by.Login {
+		return forbidden("这次停播是你自己下的，要由另一位签发人确认。", "You ordered this silence yourself: another approver has to confirm it.")
 	}
 	if err := d.o.Orders.ApproveMute(ctx, id, by.Login, now); err != nil {
 		return err

@@ -26,7 +26,10 @@ type world struct {
 	entries  []fleet.CalendarEntry // of the office's calendar, those taken back too
 	cal      *schedules.Calendar
 	today    fleet.Day // of the office
-	office   *time.Location
+
+	replacements []fleet.Replacement // the oldest first
+	levels       map[fleet.PointID][]fleet.Level
+	office       *time.Location
 }
 
 func (p *Planner) load(ctx context.Context, now time.Time) (*world, error) {
@@ -77,6 +80,9 @@ func (p *Planner) load(ctx context.Context, now time.Time) (*world, error) {
 		if inLibrary(c, w.today) {
 			w.clips[c.Name], w.clips[c.SHA256] = c, c
 		}
+	}
+	if err := p.loadAdjustments(ctx, w, now); err != nil {
+		return nil, err
 	}
 	return w, p.holdSigned(ctx, w)
 }
@@ -129,26 +135,23 @@ func parse(stored []fleet.Programme) ([]*schedules.Programme, map[string]fleet.P
 
 // resolve returns the clips that may sound in a slot, in the order of its
 // playlist: those that are approved and valid from its start to its end. There
-// may be none; the slot is owed all the same.
-func (w *world) resolve(s schedules.Slot) ([]fleet.Clip, error) {
-	clips := make([]fleet.Clip, 0, len(s.Clips))
-	first, last := fleet.Day(s.Start.In(w.office).Format(time.DateOnly)), fleet.Day(s.End.Add(-1).In(w.office).Format(time.DateOnly))
+// may be none; the slot is owed all the same. Beside each stands the one that
+// it replaced, which sounds until a device has verified it; zero for none.
+func (w *world) resolve(s schedules.Slot, today schedules.Date) (clips, before []fleet.Clip, err error) {
 	for _, ref := range s.Clips {
 		c, ok := w.known[ref]
 		if !ok {
-			return nil, &fleet.Error{
+			return nil, nil, &fleet.Error{
 				Code:   fleet.Invalid,
 				Text:   fmt.Sprintf("素材库里没有“%s”，请先上传，或在播放计划里换一个素材", ref),
 				TextEN: fmt.Sprintf("the clip library has no %q: upload it first, or choose another clip in the programme", ref),
 			}
 		}
-		// A slot of yesterday may name what has expired since: a device refuses a
-		// plan with a clip that its manifest does not have.
-		if c.MaySound(first, last) && inLibrary(c, w.today) && !w.unsigned[c.SHA256] {
-			clips = append(clips, c)
+		if next := w.replaced(c, s, w.replacements); w.sounds(next, s) {
+			clips, before = append(clips, next), append(before, w.former(c, next, s, today))
 		}
 	}
-	return clips, nil
+	return clips, before, nil
 }
 
 // obligation writes down what pt owes with s.

@@ -97,8 +97,9 @@ type Options struct {
 	Logger    *slog.Logger
 	Ceilings  wire.Ceilings
 
-	Insertions Insertions // urgent broadcasts; nil means that there are none
-	Almanac    Almanac    // the office's calendar; nil means that there is none
+	Insertions  Insertions  // urgent broadcasts; nil means that there are none
+	Almanac     Almanac     // the office's calendar; nil means that there is none
+	Adjustments Adjustments // what was changed beside programmes; nil likewise
 
 	// Before is called at the start of every run: what of the registry holds from
 	// that moment on is put in place by it. nil does nothing.

@@ -192,7 +192,8 @@ func (p *Planner) compile(ctx context.Context, w *world, active []fleet.Programm
 			if ahead == begun[owedKey{pt.ID, wire.SlotID(s.ID)}] {
 				continue // over and not owed, or moved to later after it had begun: once a day is enough
 			}
-			clips, err := w.resolve(s)
+			s.Gain += fleet.GainAt(w.levels[pt.ID], s.Start)
+			clips, before, err := w.resolve(s, today)
 			if err != nil {
 				return nil, Summary{}, err
 			}
@@ -206,7 +207,7 @@ func (p *Planner) compile(ctx context.Context, w *world, active []fleet.Programm
 				}
 			}
 			if s.Silenced == nil && len(clips) > 0 && s.End.After(pp.device.Accepted) {
-				addSlot(play, index, s, clips)
+				addSlot(play, index, s, clips, before)
 			}
 		}
 		p.addUrgent(play, index, w, pt.ID, now)
@@ -248,19 +249,31 @@ func (p *Planner) begun(ctx context.Context, today schedules.Date, now time.Time
 	return begun, nil
 }
 
-// addSlot appends s to plan, giving each clip its place in plan.Clips.
-func addSlot(plan *wire.Plan, index map[string]int, s schedules.Slot, clips []fleet.Clip) {
-	playlist := make([]int, len(clips))
-	for i, c := range clips {
+// addSlot appends s to plan, giving each clip its place in plan.Clips. before
+// has a clip for each of clips, or the zero one.
+func addSlot(plan *wire.Plan, index map[string]int, s schedules.Slot, clips, before []fleet.Clip) {
+	place := func(c fleet.Clip) int {
 		at, ok := index[c.SHA256]
 		if !ok {
 			at = len(plan.Clips)
 			index[c.SHA256] = at
 			plan.Clips = append(plan.Clips, c.SHA256)
 		}
-		playlist[i] = at
+		return at
 	}
-	plan.Slots = append(plan.Slots, wire.SlotFrom(s, playlist))
+	playlist, former := make([]int, len(clips)), make([]int, len(clips))
+	replaced := false
+	for i, c := range clips {
+		playlist[i], former[i] = place(c), -1
+		if before[i].SHA256 != "" {
+			former[i], replaced = place(before[i]), true
+		}
+	}
+	slot := wire.SlotFrom(s, playlist)
+	if replaced {
+		slot.Before = former
+	}
+	plan.Slots = append(plan.Slots, slot)
 }
 
 // addDefault says what the device does when it has not heard of us for long.

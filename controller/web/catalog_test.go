@@ -113,6 +113,15 @@ func families() map[string][]string {
 	f["robot.digest."] = append(f["robot.digest."], "title", "more", "end", "because", "slot", "since", "tasks") // said by package robot
 	f["robot.test."] = []string{"title", "text"}
 	f["urgent.state."] = []string{"waiting", "live", "refused", "cancelled", "unconfirmed", "over"}
+	for _, m := range fleet.Measures {
+		f["measure."] = append(f["measure."], string(m), string(m)+".button")
+		f["reply."], f["done."] = append(f["reply."], string(m)), append(f["done."], "complaint_"+string(m))
+	}
+	for _, c := range fleet.Channels {
+		f["channel."] = append(f["channel."], string(c))
+	}
+	f["effect.counts.stop."], f["replace.error."], f["dispatch."] = []string{"true", "false"}, []string{"one_day", "no_slot", "day"}, gateStates
+	f["done."] = append(f["done."], "replaced", "replaced_again", "unreplaced", "complaint_answered", "level_restored")
 	for _, v := range append(slices.Clone(fleet.Verdicts), fleet.Due) {
 		f["verdict."] = append(f["verdict."], string(v))
 	}

@@ -127,7 +127,7 @@ func (w *world) content(t testing.TB, dir string) {
 	w.planner, err = planner.New(planner.Options{
 		Registry: w.store, Content: w.store, Ledger: w.store, Documents: w.store, Sealer: authority, Almanac: w.store,
 		Offer: func(context.Context, []wire.DeviceID) {}, OnEvent: w.hub.Publish, Logger: slog.New(slog.NewTextHandler(w.log, nil)),
-		Ceilings: testCeilings,
+		Ceilings: testCeilings, Adjustments: w.store,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -107,6 +107,11 @@ func (s *Server) overview(ctx context.Context, v *visit, r *http.Request) (frame
 	if view.DayType, err = s.dayType(ctx, v.L, rows[:cut], today); err != nil {
 		return f, err
 	}
+	restores, err := s.restoreNeeds(ctx, v, p)
+	if err != nil {
+		return f, err
+	}
+	view.Needs = append(view.Needs, restores...)
 	if view.Wanting, view.Exams, err = s.wanting(ctx, v.Now); err != nil {
 		return f, err
 	}

@@ -88,6 +88,8 @@ func (s *Server) routes() http.Handler {
 	s.keyRoutes(mux)
 	s.robotRoutes(mux)
 	s.urgentRoutes(mux)
+	s.dispatchRoutes(mux)
+	s.complaintRoutes(mux)
 
 	s.handle(mux, fleet.ActAccount, "/", s.wrap(fleet.ActAccount, func(http.ResponseWriter, *http.Request, *visit) error {
 		return errNoPage

@@ -15,9 +15,9 @@ type tab struct {
 // sections are the pages below each entry of the navigation that has more than
 // one, in the order in which they are shown.
 var sections = map[string][]tab{
-	"points":     {{"/points", "nav.points", "read"}, {"/enrol", "enrol.title", "enrol"}},
+	"points":     {{"/points", "nav.points", "read"}, {"/complaints", "complaints.title", "read"}, {"/enrol", "enrol.title", "enrol"}},
 	"clips":      {{"/clips", "nav.clips", "read"}, {"/clips/speak", "speak.title", "upload"}, {"/clips/record", "record.title", "upload"}},
-	"programmes": {{"/programmes", "nav.programmes", "read"}, {"/calendar", "calendar.title", "read"}, {"/holidays", "holidays.title", "read"}},
+	"programmes": {{"/programmes", "nav.programmes", "read"}, {"/dispatch", "dispatch.title", "read"}, {"/calendar", "calendar.title", "read"}, {"/holidays", "holidays.title", "read"}},
 	"register":   {},
 }
 

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"gatecast/controller/auth"
+	"gatecast/controller/complaint"
+	"gatecast/controller/dispatch"
 	"gatecast/controller/dossier"
 	"gatecast/controller/fleet"
 	"gatecast/controller/insertion"
@@ -26,6 +28,7 @@ import (
 	"gatecast/controller/speech"
 	"gatecast/controller/store"
 	"gatecast/controller/trust"
+	"gatecast/internal/seal"
 	"gatecast/internal/wire"
 )
 
@@ -52,6 +55,9 @@ type world struct {
 	log     *logBuffer
 	points  map[string]fleet.Point // by name
 	clock   atomic.Int64           // nanoseconds since 1970, what the pages take for now
+
+	dispatch   *dispatch.Desk
+	complaints *complaint.Desk
 }
 
 func (w *world) now() time.Time      { return time.Unix(0, w.clock.Load()).In(shanghai) }
@@ -76,6 +82,12 @@ func openWorld(t testing.TB, dir string) *world {
 		t.Fatal(err)
 	}
 	if w.mutes, err = mute.Open(t.Context(), mute.Options{Orders: db, Places: db, Sealer: w.trust}); err != nil {
+		t.Fatal(err)
+	}
+	if w.dispatch, err = dispatch.New(dispatch.Options{Book: db, Planner: w.planner, Zone: shanghai}); err != nil {
+		t.Fatal(err)
+	}
+	if w.complaints, err = complaint.New(complaint.Options{Book: db, Mutes: w.mutes, Planner: w.planner, Zone: shanghai}); err != nil {
 		t.Fatal(err)
 	}
 	w.serve(t, nil)
@@ -125,6 +137,7 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 	o := Options{
 		Robots:   testRobots{w.store, w.robots},
 		Registry: w.store, Scopes: w.store, Points: w.store, Devices: w.store, Admission: testAdmission{w}, Ledger: w.store, JoinCodes: w.store, Audit: w.store, Publications: w.store, Losses: w.store, Recovery: w.store, Incidents: w.store, Tokens: w.store, Clips: w.store, Programmes: w.store,
+		Dispatch: w.dispatch, Replacements: w.store, Complaints: w.store, ComplaintDesk: w.complaints, Plans: testPlans{w},
 		Mutes: w.mutes, Urgent: w.urgent, Insertions: w.store, Ceilings: testCeilings,
 		Speech: speech.New(speech.Options{}), Utterances: w.store, UrgentTexts: w.store, QuietRules: w.planner,
 		Approvals: w.store,
@@ -204,6 +217,17 @@ func (e testEvidence) Export(ctx context.Context, out io.Writer, q ExportQuery) 
 		return err
 	}
 	return x.Zip(ctx, out, dossier.Query(q))
+}
+
+// testPlans is the real store.
+type testPlans struct{ w *world }
+
+func (p testPlans) PlanOf(ctx context.Context, id wire.DeviceID) (wire.Plan, error) {
+	doc, err := p.w.store.LatestDoc(ctx, id, wire.DocPlan)
+	if err != nil {
+		return wire.Plan{}, err
+	}
+	return seal.Peek[wire.Plan](doc.Bytes)
 }
 
 // testTrust is the real trust package behind a fixed address and root.
