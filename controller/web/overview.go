@@ -39,7 +39,12 @@ type wallRow struct {
 	Points  int
 	Missing int // slots missed or partly played today
 	Tiles   []tile
+	Quiet   int // points without a tile: nothing is wrong with them
 }
+
+// wallPoints is up to how many points the wall has a tile for each; above it
+// only for those that somebody should look at.
+const wallPoints = 600
 
 // tile is one point on the wall.
 type tile struct {
@@ -162,11 +167,15 @@ func (l *lang) overviewOf(p *places, today, all []fleet.Obligation, now time.Tim
 				row.Missing++
 			}
 		}
-		t := l.tileOf(p, pt, byPoint[pt.ID], cols, now)
-		if n, ok := issue[pt.ID]; ok {
-			t.Icon = n.Icon
+		n, wrong := issue[pt.ID]
+		if wrong {
 			view.Issues++
+		} else if len(p.points) > wallPoints {
+			row.Quiet++
+			continue
 		}
+		t := l.tileOf(p, pt, byPoint[pt.ID], cols, now)
+		t.Icon = n.Icon
 		row.Tiles = append(row.Tiles, t)
 	}
 	for _, id := range p.unitOrder {

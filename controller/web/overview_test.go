@@ -2,11 +2,13 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
 
 	"gatecast/controller/fleet"
+	"gatecast/internal/wire"
 )
 
 func TestOverviewFiguresSum(t *testing.T) {
@@ -128,4 +130,18 @@ func TestOverviewOfAnEmptyOffice(t *testing.T) {
 	d.has("[data-live=live-wall] .empty", "还没有点位")
 	d.has("[data-live=live-needs] .empty", "现在没有要处理的")
 	d.has("[data-live=live-figures] .figures .wide dd", "—")
+}
+
+func TestWallOfACityShowsWhatIsWrong(t *testing.T) {
+	p := &places{unit: map[fleet.UnitID]fleet.Unit{1: {ID: 1, Name: "松风社区"}}, unitOrder: []fleet.UnitID{1}, device: map[fleet.PointID]fleet.Device{}}
+	for i := range wallPoints + 1 {
+		id := fleet.PointID(i + 1)
+		p.points = append(p.points, fleet.Point{ID: id, Unit: 1, Name: fmt.Sprintf("%d号门", id)})
+		p.device[id] = fleet.Device{ID: wire.DeviceID(fmt.Sprint(id)), Online: id != 7, LastSeen: testNow}
+	}
+	w := newEmptyWorld(t)
+	view := w.server.langs["zh"].overviewOf(p, nil, nil, testNow)
+	if len(view.Wall) != 1 || len(view.Wall[0].Tiles) != 1 || view.Wall[0].Tiles[0].Name != "7号门" || view.Wall[0].Quiet != wallPoints || view.Issues != 1 {
+		t.Errorf("wall of %d points with one offline = %+v, %d issues", len(p.points), view.Wall, view.Issues)
+	}
 }
