@@ -21,8 +21,16 @@ type Error struct {
 	Code   Code
 	Text   string
 	TextEN string
+	Topic  Topic // what there is to do or to read about it; empty for nothing
 	Err    error
 }
+
+// Topic names what belongs to an error besides its sentence. Pages know where
+// it is.
+type Topic string
+
+// TopicVoice is the guide for those who have a WeChat voice message.
+const TopicVoice Topic = "voice"
 
 // Error returns the operator's text.
 func (e *Error) Error() string {

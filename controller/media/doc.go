@@ -10,6 +10,10 @@
 // it twice changes nothing. The upload itself is kept untouched under its own
 // hash.
 //
+// Files that package decode does not read go through ffmpeg, where the server has
+// it: one run at a time, the reader named by what the file is, its time, memory
+// and output bounded, its result held in memory only.
+//
 // On disk, below the store's folder:
 //
 //	clips/<sha256>.flac    delivery forms

@@ -24,12 +24,16 @@ const (
 	TooBig      Code = "too_big"
 	NotAudio    Code = "not_audio"
 	Unsupported Code = "unsupported" // by Kind
+	NoSound     Code = "no_sound"    // a video, say, without a sound track
 
 	TooShort     Code = "too_short"
 	Silent       Code = "silent"        // hardly any sound at all
 	MostlySilent Code = "mostly_silent" // sound with too many pauses
 	UploadCut    Code = "upload_cut"    // the sender stopped half-way
 	DiskFull     Code = "disk_full"
+	OverReel     Code = "over_reel"   // too long even to be cut here
+	NoOriginal   Code = "no_original" // to cut from: its time is over
+	BadStretch   Code = "bad_stretch" // of a recording
 )
 
 // Error says why an upload was not taken. The fields that its code needs are
@@ -45,6 +49,7 @@ type Error struct {
 	From, To int           // rate_change: Hz
 	DB       float64       // silent: mean level in dBFS
 	Share    float64       // mostly_silent: of the time, 0–1
+	Reel     *Reel         // too_long: the recording that was kept; nil if it was not
 	Err      error         // detail for the log
 }
 
@@ -67,7 +72,11 @@ func (e *Error) Unwrap() []error {
 		code = fleet.Full
 	}
 	zh, en := e.Say(ZH), e.Say(EN)
-	list := []error{&fleet.Error{Code: code, Text: zh.String(), TextEN: en.String(), Err: e.Err}}
+	topic := fleet.Topic("")
+	if e.Code == Unsupported && e.Kind == decode.KindSILK {
+		topic = fleet.TopicVoice
+	}
+	list := []error{&fleet.Error{Code: code, Text: zh.String(), TextEN: en.String(), Topic: topic, Err: e.Err}}
 	if e.Err != nil {
 		list = append(list, e.Err)
 	}
@@ -107,6 +116,7 @@ const (
 	WarnQuiet   WarningCode = "quiet"   // does not reach the target loudness
 	WarnClipped WarningCode = "clipped" // was recorded too loud
 	WarnPhase   WarningCode = "phase"   // its two channels cancel each other
+	WarnNamed   WarningCode = "named"   // its name says that it is something else
 )
 
 // Warning is something to know about an upload that was taken.
@@ -116,4 +126,6 @@ type Warning struct {
 	Max      time.Duration // long
 	LUFS     float64       // quiet: how loud it will be
 	Target   float64       // quiet
+	Named    string        // named: the ending of its name
+	Kind     decode.Kind   // and what it is
 }

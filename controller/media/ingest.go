@@ -56,6 +56,10 @@ func scaled(v float32) int8 {
 // *fleet.Error with the sentence for the user; nothing of it is kept. Other
 // errors are ctx's or the disk's. Sending the same file again yields the same
 // Prepared. Reading stops one byte past o.MaxBytes.
+//
+// With o.KeepLong the original of a recording that is over o.MaxDuration and not
+// over MaxReel stays in the store: the *Error of code TooLong says what it is in
+// its Reel, and Cut makes clips of it.
 func (s *Store) Ingest(ctx context.Context, name string, r io.Reader, o Options) (*Prepared, error) {
 	o = o.orDefault()
 	if err := o.validate(); err != nil {
@@ -66,15 +70,13 @@ func (s *Store) Ingest(ctx context.Context, name string, r io.Reader, o Options)
 		return nil, describe(name, err)
 	}
 	defer os.Remove(up.path) // a no-op once it has been moved
-	select {
-	case s.busy <- struct{}{}:
-		defer func() { <-s.busy }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := s.wait(ctx); err != nil {
+		return nil, err
 	}
-	p, flac, err := prepare(ctx, up, o)
+	defer s.done()
+	p, flac, err := s.prepare(ctx, up, stretch{}, o)
 	if err != nil {
-		return nil, describe(name, err)
+		return nil, s.keepLong(describe(name, err), up, o)
 	}
 	if err := keepFile(up.path, s.OriginalPath(p.OriginalSHA256), p.OriginalBytes); err != nil {
 		return nil, describe(name, err)
@@ -145,29 +147,27 @@ func (u *uploadReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// prepare decodes an upload and makes its delivery form.
-func prepare(ctx context.Context, up upload, o Options) (*Prepared, []byte, error) {
-	data, err := os.ReadFile(up.path)
-	if err != nil {
-		return nil, nil, fmt.Errorf("reading upload back: %w", err)
-	}
-	pcm, info, err := decode.Decode(ctx, data, decode.Limits{Bytes: o.MaxBytes, Duration: o.MaxDuration, Channels: 2})
+// prepare decodes part of an upload and makes its delivery form.
+func (s *Store) prepare(ctx context.Context, up upload, part stretch, o Options) (*Prepared, []byte, error) {
+	pcm, kind, err := s.load(ctx, up, part, o)
 	if err != nil {
 		return nil, nil, err
 	}
-	data = nil // up to 50 MB that the rest does not need
 	p := &Prepared{
 		OriginalSHA256: hexOf(up.sum[:]),
 		Name:           up.name,
-		Kind:           info.Kind,
+		Kind:           kind,
 		OriginalBytes:  up.size,
 		Rate:           o.Rate,
+	}
+	if named, ok := wrongName(up.name, kind); ok {
+		p.warn(Warning{Code: WarnNamed, Named: named, Kind: kind})
 	}
 	mono, warnings, err := condition(pcm, o)
 	if err != nil {
 		return nil, nil, err
 	}
-	p.Warnings = warnings
+	p.Warnings = append(p.Warnings, warnings...)
 	flac, err := encode.FLAC(mono)
 	if err != nil {
 		return nil, nil, err

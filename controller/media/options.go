@@ -15,7 +15,15 @@ type Options struct {
 	WarnAt      time.Duration // a clip that is longer gets a warning
 	TargetLUFS  float64       // how loud clips sound
 	Rate        int           // of the delivery form in Hz
+	KeepLong    bool          // a recording that is too long stays to be cut: see Ingest
 }
+
+// HardStop is the longest clip that any approval allows.
+const HardStop = 10 * time.Minute
+
+// MaxReel is the longest recording that clips may be cut from. Its length is
+// found by decoding it, so this bounds what a file can cost: some seconds.
+const MaxReel = time.Hour
 
 // DefaultOptions returns the rules of the domain: 50 MB, 180 s, a warning over
 // 60 s, −18 LUFS, 24 kHz.

@@ -18,7 +18,14 @@ type Store struct {
 	busy chan struct{} // one token per upload being decoded
 	// create opens the file an upload is streamed to.
 	create func() (*os.File, error)
+
+	convert  *Converter // nil means none; not changed once uploads come
+	excerpts excerpts
 }
+
+// Convert lets s take what c reads, besides WAV, MP3, FLAC and Ogg Vorbis. It
+// is called before the first upload; nil means that there is no converter.
+func (s *Store) Convert(c *Converter) { s.convert = c }
 
 // atOnce is how many uploads are decoded at a time. One may take 300 MB for some
 // seconds; others wait, already on disk.

@@ -64,6 +64,8 @@ func (e *Error) Say(l Lang) Text {
 		"from":     fmt.Sprint(e.From),
 		"to":       fmt.Sprint(e.To),
 		"share":    fmt.Sprint(int(math.Round(e.Share * 100))),
+		"kind":     string(e.Kind),
+		"most":     sayDuration(HardStop, l),
 	})
 }
 
@@ -75,6 +77,8 @@ func (w Warning) Say(l Lang) string {
 		"seconds":  fmt.Sprintf("%.1f", w.Duration.Seconds()),
 		"lufs":     sayLUFS(w.LUFS),
 		"target":   sayLUFS(w.Target),
+		"named":    w.Named,
+		"kind":     string(w.Kind),
 	})
 	return t.String()
 }
@@ -123,6 +127,8 @@ const (
 	againZH = "请在原来的手机或电脑上确认能完整播放，再重新上传。"
 	againEN = "Check that it plays to the end where it comes from, then upload it again."
 	saveZH  = "请用录音软件或格式转换工具另存为 mp3 或 wav 再上传。"
+	toolZH  = "请管理员在服务器上安装 ffmpeg；或用录音软件另存为 mp3 或 wav 再上传。"
+	toolEN  = "Ask the administrator to install ffmpeg on the server, or save it as mp3 or wav and upload that."
 	saveEN  = "Save it as mp3 or wav with a recorder or converter, then upload it."
 )
 
@@ -151,6 +157,18 @@ var texts = map[Code]both{
 	Unsupported: {
 		Text{"这种音频格式设备放不了", saveZH},
 		Text{"Devices cannot play this kind of sound file", saveEN}},
+	NoSound: {
+		Text{"这个 {kind} 文件里没有声音", "请选录音文件；若是视频，请确认拍摄时开着麦克风。"},
+		Text{"There is no sound in this {kind} file", "Choose a recording; if it is a video, check that it was taken with the microphone on."}},
+	OverReel: {
+		Text{"时长超过 1 小时，收不下", "请先在手机或电脑上剪出要用的部分，再上传。"},
+		Text{"It lasts over an hour, which is too long", "Cut out what you need on the phone or computer, then upload that."}},
+	NoOriginal: {
+		Text{"原文件已过保留期，不在了", "请重新上传录音。"},
+		Text{"The original is no longer kept", "Upload the recording again."}},
+	BadStretch: {
+		Text{"起止时间不对", "结束要晚于开始，都在录音之内，一段最短 1 秒、最长{most}。"},
+		Text{"The times do not fit", "The end has to be after the start, both within the recording, with 1 s to {most} between them."}},
 	TooShort: {
 		Text{"只有{duration}，太短了", "一条素材至少{max}，请重录完整的一句话。"},
 		Text{"It lasts only {duration}", "A clip needs at least {max}: record a whole sentence."}},
@@ -174,17 +192,17 @@ var kinds = map[decode.Kind]both{
 		Text{"这是微信语音文件", "请用手机录音机重录，或以文件形式发送。"},
 		Text{"This is a WeChat voice message", "Record it again with the phone's recorder, or have it sent as a file."}},
 	decode.KindM4A: {
-		Text{"这是 m4a 或视频文件，暂时还不能收", saveZH},
-		Text{"This is an m4a or video file, which is not taken yet", saveEN}},
+		Text{"这是 m4a 或视频文件，服务器没有装转换工具 ffmpeg，暂时收不了", toolZH},
+		Text{"This is an m4a or video file, and the server lacks the converter ffmpeg", toolEN}},
 	decode.KindAAC: {
-		Text{"这是 aac 文件，暂时还不能收", saveZH},
-		Text{"This is an aac file, which is not taken yet", saveEN}},
+		Text{"这是 aac 文件，服务器没有装转换工具 ffmpeg，暂时收不了", toolZH},
+		Text{"This is an aac file, and the server lacks the converter ffmpeg", toolEN}},
 	decode.KindAMR: {
-		Text{"这是 amr 录音文件，暂时还不能收", saveZH},
-		Text{"This is an amr recording, which is not taken yet", saveEN}},
+		Text{"这是 amr 录音文件，服务器没有装转换工具 ffmpeg，暂时收不了", toolZH},
+		Text{"This is an amr recording, and the server lacks the converter ffmpeg", toolEN}},
 	decode.KindOpus: {
-		Text{"这是 opus 文件，暂时还不能收", saveZH},
-		Text{"This is an opus file, which is not taken yet", saveEN}},
+		Text{"这是 opus 文件，服务器没有装转换工具 ffmpeg，暂时收不了", toolZH},
+		Text{"This is an opus file, and the server lacks the converter ffmpeg", toolEN}},
 	decode.KindOgg: {
 		Text{"这个 ogg 文件里不是 Vorbis 音频", saveZH},
 		Text{"This ogg file holds something other than Vorbis", saveEN}},
@@ -192,20 +210,20 @@ var kinds = map[decode.Kind]both{
 		Text{"这个 ogg 文件的编排设备放不了", saveZH},
 		Text{"This ogg file is laid out in a way that is not taken", saveEN}},
 	decode.KindWMA: {
-		Text{"这是 wma 文件，设备放不了", saveZH},
-		Text{"This is a wma file, which devices cannot play", saveEN}},
+		Text{"这是 wma 文件，服务器没有装转换工具 ffmpeg，暂时收不了", toolZH},
+		Text{"This is a wma file, and the server lacks the converter ffmpeg", toolEN}},
 	decode.KindAIFF: {
-		Text{"这是 aiff 文件，设备放不了", saveZH},
-		Text{"This is an aiff file, which devices cannot play", saveEN}},
+		Text{"这是 aiff 文件，服务器没有装转换工具 ffmpeg，暂时收不了", toolZH},
+		Text{"This is an aiff file, and the server lacks the converter ffmpeg", toolEN}},
 	decode.KindCAF: {
-		Text{"这是苹果 caf 文件，设备放不了", saveZH},
-		Text{"This is an Apple caf file, which devices cannot play", saveEN}},
+		Text{"这是 苹果 caf 文件，服务器没有装转换工具 ffmpeg，暂时收不了", toolZH},
+		Text{"This is an Apple caf file, and the server lacks the converter ffmpeg", toolEN}},
 	decode.KindMatroska: {
-		Text{"这是 mkv 或 webm 视频文件", saveZH},
-		Text{"This is an mkv or webm video", saveEN}},
+		Text{"这是 mkv 或 webm 视频文件，服务器没有装转换工具 ffmpeg，暂时收不了", toolZH},
+		Text{"This is an mkv or webm video, and the server lacks the converter ffmpeg", toolEN}},
 	decode.KindMPEG: {
-		Text{"这是老式 mp1/mp2 文件，设备放不了", saveZH},
-		Text{"This is an old mp1 or mp2 file, which devices cannot play", saveEN}},
+		Text{"这是 老式 mp1/mp2 文件，服务器没有装转换工具 ffmpeg，暂时收不了", toolZH},
+		Text{"This is an old mp1 or mp2 file, and the server lacks the converter ffmpeg", toolEN}},
 	decode.KindMP3: {
 		Text{"这个 mp3 的编码方式太少见，设备放不了", saveZH},
 		Text{"This mp3 is coded in a rare way that devices cannot play", saveEN}},
@@ -230,6 +248,9 @@ var warnings = map[WarningCode]both{
 	WarnClipped: {
 		Text{"录得太响，有破音", "建议离麦克风远一点重录。"},
 		Text{"It is recorded too loud and crackles", "Better record it again further from the microphone."}},
+	WarnNamed: {
+		Text{"名字写的是 {named}，内容其实是 {kind}", "已按 {kind} 收下，不用改名重传。"},
+		Text{"It is called {named} but is really {kind}", "It was taken as {kind}; there is no need to rename it."}},
 	WarnPhase: {
 		Text{"左右声道互相抵消，已只取一个声道", "请试听，确认声音正常。"},
 		Text{"Its two channels cancel each other, so only one was used", "Listen to it to be sure that it sounds right."}},

@@ -28,7 +28,7 @@ func sound(t testing.TB, zh, en string) {
 
 func TestEveryCodeHasItsTexts(t *testing.T) {
 	codes := []Code{Empty, Truncated, Corrupt, RateChange, TooLong, TooBig, NotAudio, Unsupported,
-		TooShort, Silent, MostlySilent, UploadCut, DiskFull}
+		TooShort, Silent, MostlySilent, UploadCut, DiskFull, NoSound, OverReel, NoOriginal, BadStretch}
 	if len(codes) != len(texts) {
 		t.Errorf("%d codes, %d texts", len(codes), len(texts))
 	}
@@ -36,7 +36,7 @@ func TestEveryCodeHasItsTexts(t *testing.T) {
 		if _, ok := texts[c]; !ok {
 			t.Errorf("code %q has no text", c)
 		}
-		e := &Error{Code: c, Duration: 40*time.Minute + 12*time.Second, Max: 180 * time.Second, MaxBytes: 50_000_000, From: 1, To: 2, Share: 0.7}
+		e := &Error{Code: c, Duration: 40*time.Minute + 12*time.Second, Max: 180 * time.Second, MaxBytes: 50_000_000, From: 1, To: 2, Share: 0.7, Kind: decode.KindM4A}
 		sound(t, e.Say(ZH).String(), e.Say(EN).String())
 	}
 	for _, c := range []decode.Code{decode.Empty, decode.Truncated, decode.Corrupt, decode.RateChange, decode.TooLong, decode.TooBig, decode.NotAudio, decode.Unsupported} {
@@ -49,7 +49,7 @@ func TestEveryCodeHasItsTexts(t *testing.T) {
 		sound(t, e.Say(ZH).String(), e.Say(EN).String())
 	}
 	for c := range warnings {
-		w := Warning{Code: c, Duration: 1200 * time.Millisecond, Max: time.Minute, LUFS: -23, Target: -18}
+		w := Warning{Code: c, Duration: 1200 * time.Millisecond, Max: time.Minute, LUFS: -23, Target: -18, Named: ".mp3", Kind: decode.KindM4A}
 		sound(t, w.Say(ZH), w.Say(EN))
 	}
 }
