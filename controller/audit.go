@@ -62,6 +62,7 @@ func (c *Controller) tidy(ctx context.Context) error {
 			c.logger.Warn("erasing telephone numbers of those who left", "err", err)
 		}
 		c.pruneShots(ctx, now)
+		c.tidyMedia(ctx, now)
 		if n > 0 || erased > 0 {
 			c.logger.Info("retention applied", "audit_lines", n, "phones", erased)
 		}

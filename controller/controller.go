@@ -83,6 +83,7 @@ type Controller struct {
 	quiet    fleet.QuietHours
 
 	media      *media.Store
+	parts      *media.Parts
 	hub        *web.Hub
 	logins     *auth.Logins
 	broker     *broker.Broker // nil when the office has one of its own
@@ -155,7 +156,14 @@ func (c *Controller) openFolders(ctx context.Context) (err error) {
 	if c.Trust, err = trust.Open(filepath.Join(dir, "trust"), trust.Options{Names: c.hosts(), Logger: c.logger}); err != nil {
 		return fmt.Errorf("opening trust folder: %w", err)
 	}
-	c.media, err = media.New(filepath.Join(dir, "media"))
+	if c.media, err = media.New(filepath.Join(dir, "media")); err != nil {
+		return err
+	}
+	tool := media.FindConverter()
+	if c.media.Convert(tool); tool == nil {
+		c.logger.Warn("ffmpeg is not installed: m4a, amr, wma and other recordings are refused with advice")
+	}
+	c.parts, err = media.OpenParts(filepath.Join(dir, "media", "parts"), media.DefaultPartLimits(), time.Now)
 	return err
 }
 
@@ -301,6 +309,7 @@ func (c *Controller) openPages() (err error) {
 	c.pages, err = web.New(web.Options{
 		Registry: c.Store, Scopes: c.Store, Points: officePoints{c}, Devices: c.Store, Admission: officeAdmission{c}, Ledger: c.Store, Clips: c.Store, Approvals: officeApprovals{c.Store, c}, Media: officeMedia{c}, Programmes: c.Store,
 		Planner: officePlanner{c}, Almanac: officePlanner{c}, Holidays: officePlanner{c}, Keys: officeKeys{c}, JoinCodes: c.Store, Trust: officeTrust{c}, Audit: c.Store, Evidence: officeEvidence{c}, Logins: c.logins,
+		Library: c.Store, Reels: officeReels{c}, Transfers: c.parts, Settings: c.Store, Week: c.Planner.Week,
 		AuditBook: officeAudit{c.Store, c}, Retention: c.o.Config.Retention.Audit(), ErasePhone: c.o.Config.Retention.Phone(),
 		Publications: c.Store, Losses: c.Store, Recovery: officeRecovery{c}, Incidents: c.Store,
 		Dispatch: c.dispatch, Replacements: c.Store, Complaints: c.Store, ComplaintDesk: c.complaints, Plans: officePlans{c},

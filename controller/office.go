@@ -85,27 +85,34 @@ func (c *Controller) authorize(cert *x509.Certificate) (broker.Identity, bool) {
 }
 
 // AddClip reads an upload and keeps it as a draft, which sounds nowhere before
-// it is signed off: see Store.DecideClip. A refusal is a *fleet.Error with the
-// reason; nothing is kept then.
+// it is signed off: see Store.DecideClip. clip says what it is: its words, By,
+// its Source and, in a new version of another clip, First. A refusal is a
+// *fleet.Error with the reason; nothing is kept then but a recording that is too
+// long, which stays to be cut: the error's Topic names it.
 func (c *Controller) AddClip(ctx context.Context, file string, r io.Reader, clip fleet.Clip) (fleet.Clip, []media.Warning, error) {
-	up, err := c.media.Ingest(ctx, file, r, media.Options{MaxDuration: c.o.Config.Sound.MaxClip})
+	up, err := c.media.Ingest(ctx, file, r, media.Options{MaxDuration: c.o.Config.Sound.MaxClip, KeepLong: true})
 	if err != nil {
-		return fleet.Clip{}, nil, err
+		return fleet.Clip{}, nil, c.kept(ctx, err, clip.By)
 	}
+	if clip.Title == "" {
+		clip.Title = file
+	}
+	clip, err = c.keep(ctx, up, clip)
+	return clip, up.Warnings, err
+}
+
+// keep adds what was prepared to the library, as a draft.
+func (c *Controller) keep(ctx context.Context, up *media.Prepared, clip fleet.Clip) (fleet.Clip, error) {
 	clip.SHA256, clip.Original = up.SHA256, up.OriginalSHA256
 	clip.Bytes, clip.Rate, clip.Frames = up.Bytes, up.Rate, int64(up.Frames)
 	clip.LUFS, clip.TruePeak, clip.GainDB = up.LUFS, up.TruePeak, up.GainDB
 	clip.Peaks, clip.Uploaded = up.PeakBytes(), time.Now()
-	if clip.Title == "" {
-		clip.Title = file
-	}
 	id, err := c.Store.AddClip(ctx, clip)
 	if err != nil {
-		return fleet.Clip{}, nil, err
+		return fleet.Clip{}, err
 	}
 	c.publish(fleet.Event{Kind: fleet.EventClip})
-	clip, err = c.Store.Clip(ctx, id)
-	return clip, up.Warnings, err
+	return c.Store.Clip(ctx, id)
 }
 
 // JoinCode makes a code with which one device can enrol for a point within a
@@ -124,7 +131,7 @@ type officeMedia struct{ c *Controller }
 func (m officeMedia) Ingest(ctx context.Context, file string, r io.Reader, info web.ClipInfo, by string) (fleet.Clip, []web.Note, error) {
 	clip, warnings, err := m.c.AddClip(ctx, file, r, fleet.Clip{
 		Name: info.Name, Title: info.Title, ScamType: info.ScamType, Audience: info.Audience, Text: info.Text, By: by,
-		ValidFrom: info.ValidFrom, ValidUntil: info.ValidUntil,
+		ValidFrom: info.ValidFrom, ValidUntil: info.ValidUntil, Spoken: info.Spoken, Source: info.Source, First: info.First,
 	})
 	notes := make([]web.Note, 0, len(warnings))
 	for _, w := range warnings {

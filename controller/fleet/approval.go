@@ -67,6 +67,7 @@ type ClipDecision struct {
 	Revision int
 	Terms    ClipTerms // of StepEdit
 	Heard    bool      // who signs has fetched the audio before
+	Long     bool      // who signs knows that it is longer than others may be
 }
 
 // ClipEvent is one line of a clip's history, never changed or removed.
@@ -248,6 +249,13 @@ func (c *Clip) approve(d ClipDecision) error {
 	}
 	if d.Revision != c.Revision {
 		return c.conflict("在您查看之后又有改动，请重新查看再签发", "has changed since you looked; look again before you sign it off")
+	}
+	if c.Long != "" && c.State != ClipApproved && !d.Long {
+		return &Error{
+			Code:   Invalid,
+			Text:   fmt.Sprintf("“%s”是长音频，请在素材页上确认时长后单独签发。", c.Title),
+			TextEN: fmt.Sprintf("%q is longer than others may be: confirm its length on its own page to sign it off.", c.Title),
+		}
 	}
 	if err := c.Wanted().check(d.Today); err != nil {
 		return err

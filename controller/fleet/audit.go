@@ -72,6 +72,11 @@ const (
 	AuditClipApprove AuditCode = "clip_approve"
 	AuditClipReturn  AuditCode = "clip_return"
 	AuditClipRecall  AuditCode = "clip_recall"
+	AuditClipTags    AuditCode = "clip_tags"  // type, audience or spoken text
+	AuditReel        AuditCode = "reel"       // a recording over the limit was kept
+	AuditReelCut     AuditCode = "reel_cut"   // Object is the clip, Detail the part
+	AuditReelDrop    AuditCode = "reel_drop"  // its file was given up before its time
+	AuditShare       AuditCode = "clip_share" // the share of plays for those of 20 to 50 was set otherwise
 )
 
 // What is done to points and devices.
@@ -144,6 +149,7 @@ var AuditCodes = []AuditCode{
 	AuditClip, AuditProgramme, AuditActivate, AuditPublish, AuditAmend, AuditExport,
 	AuditEntry, AuditEntryEnded, AuditHolidays,
 	AuditClipEdit, AuditClipSubmit, AuditClipApprove, AuditClipReturn, AuditClipRecall,
+	AuditClipTags, AuditReel, AuditReelCut, AuditReelDrop, AuditShare,
 	AuditJoinCode, AuditPointSync, AuditPointTime, AuditConfirmPlans, AuditRegistry, AuditRegister, AuditUnitChange, AuditPointStage, AuditCalibrated, AuditTone, AuditAccepted, AuditUnheard, AuditRevoked, AuditIncident,
 	AuditMute, AuditUnmute, AuditMuteApprove, AuditUrgent, AuditUrgentFirst, AuditUrgentSigned, AuditUrgentEnded, AuditUrgentLapsed, AuditUrgentText,
 	AuditReplace, AuditUnreplace, AuditComplaint, AuditComplaintReply, AuditRestoreLevel,

@@ -13,6 +13,11 @@ type Clip struct {
 	ScamType string
 	Audience string
 	Text     string // 显示文本
+	Spoken   string // 朗读文本; empty where it is what is shown
+	Source   ClipSource
+	Long     string // why it may be longer than others; empty where it is not
+	First    ClipID // the first version; 0 in the first one itself
+	Version  int    // from 1
 	Example  bool   // 示例
 	Bytes    int64
 	Rate     int

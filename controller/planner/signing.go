@@ -168,6 +168,9 @@ func (p *Planner) wanted(w *world) wire.Manifest {
 	for _, c := range w.all {
 		if inLibrary(c, w.today) {
 			m.Clips = append(m.Clips, p.entry(c))
+			if c.Long != "" { // 长音频 was signed off as such: the envelope makes room for it, and for no other
+				m.Ceilings.MaxClipS = max(m.Ceilings.MaxClipS, int64((c.Duration()+time.Second-1)/time.Second))
+			}
 		}
 	}
 	return m

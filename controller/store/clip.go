@@ -11,14 +11,15 @@ import (
 	"gatecast/internal/wire"
 )
 
-const clipColumns = `id, sha256, original, name, title, scam_type, audience, text, example, bytes, rate, frames, lufs, true_peak, gain_db, silent, peaks, uploaded_us, by, state, since_us, reason, submitter, submitted_us, signer, signed_us, valid_from, valid_until, changes, hands, revision`
+const clipColumns = `id, sha256, original, name, title, scam_type, audience, text, example, bytes, rate, frames, lufs, true_peak, gain_db, silent, peaks, uploaded_us, by, state, since_us, reason, submitter, submitted_us, signer, signed_us, valid_from, valid_until, changes, hands, revision, spoken, source, long_reason, family, version`
 
 func scanClip(r scanner) (c fleet.Clip, err error) {
 	var uploaded, since, submitted, signed, from, until int64
 	var changes, hands string
 	err = r.Scan(&c.ID, &c.SHA256, &c.Original, &c.Name, &c.Title, &c.ScamType, &c.Audience, &c.Text, &c.Example, &c.Bytes, &c.Rate, &c.Frames,
 		&c.LUFS, &c.TruePeak, &c.GainDB, &c.Silent, &c.Peaks, &uploaded, &c.By,
-		&c.State, &since, &c.Reason, &c.Submitter, &submitted, &c.Signer, &signed, &from, &until, &changes, &hands, &c.Revision)
+		&c.State, &since, &c.Reason, &c.Submitter, &submitted, &c.Signer, &signed, &from, &until, &changes, &hands, &c.Revision,
+		&c.Spoken, &c.Source, &c.Long, &c.First, &c.Version)
 	if err != nil {
 		return c, err
 	}
@@ -68,7 +69,8 @@ func (s *Store) clip(ctx context.Context, what, cond string, arg any) (fleet.Cli
 // AddClip keeps a clip as a draft, whatever its state says, and returns its id.
 // A clip whose SHA256 is there already yields the id of that one and changes
 // nothing: a recalled one stays recalled. A name that belongs to other audio
-// is a *fleet.Error of code Conflict.
+// is a *fleet.Error of code Conflict. With First it becomes the next version of
+// that clip; without a name it is called after it then.
 func (s *Store) AddClip(ctx context.Context, c fleet.Clip) (fleet.ClipID, error) {
 	return change(ctx, s, func(t *tx) (id fleet.ClipID, err error) {
 		err = t.row(`SELECT id FROM clips WHERE sha256 = ?`, c.SHA256).Scan(&id)
@@ -81,12 +83,19 @@ func (s *Store) AddClip(ctx context.Context, c fleet.Clip) (fleet.ClipID, error)
 			return 0, err
 		}
 		c.State, c.Hands = fleet.ClipDraft, []string{c.By}
+		if c.Source == "" {
+			c.Source = fleet.SourceUpload
+		}
+		if err := versionTx(t, &c); err != nil {
+			return 0, err
+		}
 		err = t.row(`
 INSERT INTO clips (sha256, original, name, title, scam_type, audience, text, example, bytes, rate, frames, lufs, true_peak, gain_db, silent, peaks, uploaded_us, by,
-  state, since_us, hands, valid_from, valid_until, revision)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?17, ?, ?, ?17, ?, ?, ?, 1) RETURNING id`,
+  state, since_us, hands, valid_from, valid_until, revision, spoken, source, long_reason, family, version)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?17, ?, ?, ?17, ?, ?, ?, 1, ?, ?, ?, ?, ?) RETURNING id`,
 			c.SHA256, c.Original, c.Name, c.Title, c.ScamType, c.Audience, c.Text, c.Example, c.Bytes, c.Rate, c.Frames,
-			c.LUFS, c.TruePeak, c.GainDB, c.Silent, c.Peaks, wire.US(c.Uploaded), c.By, c.State, toJSON(c.Hands), from, until).Scan(&id)
+			c.LUFS, c.TruePeak, c.GainDB, c.Silent, c.Peaks, wire.US(c.Uploaded), c.By, c.State, toJSON(c.Hands), from, until,
+			c.Spoken, c.Source, c.Long, c.First, c.Version).Scan(&id)
 		if isUnique(err) {
 			err = &fleet.Error{
 				Code:   fleet.Conflict,

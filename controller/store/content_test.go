@@ -27,6 +27,7 @@ func TestClips(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.ID, c.State, c.Since, c.Hands, c.Revision = id, fleet.ClipDraft, t0, []string{"clerk"}, 1
+		c.Source, c.Version = fleet.SourceUpload, 1
 		for name, get := range map[string]func() (fleet.Clip, error){
 			"Clip":       func() (fleet.Clip, error) { return s.Clip(ctx, id) },
 			"ClipByName": func() (fleet.Clip, error) { return s.ClipByName(ctx, "shuadan") },

@@ -102,6 +102,51 @@ type ClipInfo struct {
 	Text     string
 
 	ValidFrom, ValidUntil fleet.Day // days on which it may sound, both included
+
+	Spoken string           // 朗读文本
+	Source fleet.ClipSource // empty means a file
+	First  fleet.ClipID     // it is a new version of this clip; 0 for a new one
+}
+
+// Library is what the pages ask of the library besides single clips.
+type Library interface {
+	ClipPage(ctx context.Context, q fleet.ClipQuery) (clips []fleet.Clip, all int, err error)
+	ClipTypes(ctx context.Context) ([]string, error) // scam types that clips have
+	// ClipVersions returns every version of a clip, the newest first.
+	ClipVersions(ctx context.Context, id fleet.ClipID) ([]fleet.Clip, error)
+	TagClip(ctx context.Context, id fleet.ClipID, tags fleet.ClipTags) error
+}
+
+// Reels are the recordings that are too long for a clip. Refusals are
+// *fleet.Errors.
+type Reels interface {
+	Reels(ctx context.Context) ([]fleet.Reel, error) // that can be cut, newest first
+	Reel(ctx context.Context, id fleet.ReelID) (fleet.Reel, error)
+	// Excerpt returns a part as FLAC, to listen before it is cut.
+	Excerpt(ctx context.Context, id fleet.ReelID, part fleet.Stretch) (io.ReadSeeker, error)
+	// Cut makes a draft of a part; with clip.Long the part may be longer than
+	// clips are.
+	Cut(ctx context.Context, id fleet.ReelID, part fleet.Stretch, clip fleet.Clip) (fleet.Clip, error)
+	EndReel(ctx context.Context, id fleet.ReelID, now time.Time) error
+}
+
+// Transfers are uploads that arrive piece by piece. Refusals are *fleet.Errors.
+type Transfers interface {
+	// Begin announces a file, or finds the one that was announced and not finished.
+	Begin(owner, file, mark string, size int64) (fleet.Part, error)
+	Part(owner, id string) (fleet.Part, error)
+	// Append adds what r yields at an offset and says how much there is then, also
+	// with an error.
+	Append(ctx context.Context, owner, id string, offset int64, r io.Reader) (fleet.Part, error)
+	// Take hands the whole file to fn and forgets it.
+	Take(owner, id string, fn func(io.Reader, fleet.Part) error) error
+	Drop(owner, id string) error
+}
+
+// Settings are values that the office sets.
+type Settings interface {
+	Setting(ctx context.Context, key string) (string, error) // "" if it was never set
+	SetSetting(ctx context.Context, key, value string) error
 }
 
 // Note is something to know about an upload that was taken.
@@ -235,6 +280,10 @@ type Options struct {
 	Clips      Clips
 	Approvals  Approvals
 	Media      Media
+	Library    Library
+	Reels      Reels
+	Transfers  Transfers
+	Settings   Settings
 	Programmes Programmes
 	Planner    Planner
 	Almanac    Almanac
@@ -273,6 +322,9 @@ type Options struct {
 	Logger *slog.Logger
 	Zone   *time.Location // of days and times on every page
 
+	// Week returns what is planned for so many days from today on.
+	Week func(ctx context.Context, days int, now time.Time) (fleet.Week, error)
+
 	// OnAttack hears of attempts at the pages that somebody should know of; it
 	// must not block. nil means that nobody wants to.
 	OnAttack func(fleet.Incident)
@@ -307,6 +359,8 @@ func (o *Options) validate() error {
 		return errors.New("web options: Clips, Approvals, Media, Programmes and Planner are required")
 	case o.Almanac == nil, o.Holidays == nil:
 		return errors.New("web options: Almanac and Holidays are required")
+	case o.Library == nil, o.Reels == nil, o.Transfers == nil, o.Settings == nil, o.Week == nil:
+		return errors.New("web options: Library, Reels, Transfers, Settings and Week are required")
 	case o.JoinCodes == nil, o.Trust == nil, o.Audit == nil, o.AuditBook == nil:
 		return errors.New("web options: JoinCodes, Trust, Audit and AuditBook are required")
 	case o.Publications == nil, o.Losses == nil, o.Recovery == nil, o.Evidence == nil, o.Incidents == nil:
