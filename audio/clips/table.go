@@ -5,7 +5,7 @@ import "time"
 // The people clips are for.
 const (
 	adults   = "20–50岁"
-	students = "学生"
+	students = "学生/家长"
 	everyone = "通用"
 	elderly  = "老年"
 )

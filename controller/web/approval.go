@@ -41,7 +41,7 @@ func (s *Server) step(step fleet.ClipStep) handler {
 			return err
 		}
 		d := s.decision(r, v, step)
-		d.Reason = r.FormValue("reason")
+		d.Reason, d.Long = r.FormValue("reason"), r.FormValue("long") != ""
 		_, _ = fmt.Sscan(r.FormValue("revision"), &d.Revision) // none is refused by the rules where it matters
 		d.Terms = fleet.ClipTerms{
 			Title: r.FormValue("title"), Text: strings.ReplaceAll(r.FormValue("text"), "\r\n", "\n"),

@@ -91,9 +91,10 @@ func families() map[string][]string {
 		"broken.":        {"badreceipt", "chain", "disputed", "forged", "fork", "stranger"},
 		"done.":          {"token_revoked", "incident", "password", "programme", "activated", "published", "amended", "confirmed", "signed", "sessions", "code_off", "rules", "user", "unlocked", "code_reset"},
 		"period.":        {"today", "yesterday", "week", "last_week", "days14"},
-		"tag.":           append(slices.Clone(scamTypes), audiences...),
+		"tag.":           append(slices.Clone(fleet.ScamTypes), fleet.Audiences...),
 		"weekday.short.": {"mon", "tue", "wed", "thu", "fri", "sat", "sun"},
 	}
+	f["clip.source."] = []string{string(fleet.SourceUpload), string(fleet.SourceSpoken), string(fleet.SourceRecorded), string(fleet.SourceCut)}
 	f["mute.reason."], f["mute.until."] = slices.Clone(muteReasons), []string{"open", "1h", "day"}
 	f["mute.approved."], f["mute.banner"], f["mute.sum"] = []string{"true", "false"}, []string{"", ".some"}, []string{"", ".lifted"}
 	f["done."] = append(f["done."], "muted", "unmuted", "mute_approved", "urgent", "urgent_signed", "urgent_ended", "spoken", "recorded", "urgent_text")
@@ -112,6 +113,7 @@ func families() map[string][]string {
 	f["robots.letter."] = []string{string(fleet.LetterWaiting), string(fleet.LetterSent), string(fleet.LetterDead)}
 	f["robot.digest."] = append(f["robot.digest."], "title", "more", "end", "because", "slot", "since", "tasks") // said by package robot
 	f["robot.test."] = []string{"title", "text"}
+	f["done."] = append(f["done."], "clip_tags", "reel_drop", "share")
 	f["urgent.state."] = []string{"waiting", "live", "refused", "cancelled", "unconfirmed", "over"}
 	for _, m := range fleet.Measures {
 		f["measure."] = append(f["measure."], string(m), string(m)+".button")
@@ -131,7 +133,7 @@ func families() map[string][]string {
 	for _, s := range []fleet.ProgrammeState{fleet.Draft, fleet.Active, fleet.Superseded} {
 		f["programme.state."] = append(f["programme.state."], string(s))
 	}
-	f["field."] = []string{"version", "need_sync", "role", "units", "points", "liaisons", "password_days", "code_roles", "sha256", "state", "title", "text", "from", "until", "days", "document", "dates"}
+	f["field."] = []string{"version", "need_sync", "role", "units", "points", "liaisons", "password_days", "code_roles", "sha256", "state", "title", "text", "from", "until", "days", "document", "dates", "type", "audience", "spoken"}
 	for _, c := range fleet.AuditCodes {
 		f["audit."] = append(f["audit."], string(c))
 	}

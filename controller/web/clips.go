@@ -16,14 +16,19 @@ import (
 type clipsView struct {
 	Results   []uploadResult // of the upload that led here
 	Rows      []clipRow
+	Found     int // of all that match
 	All       int
+	Filter    clipsFilter
+	Pager     pager
 	Query     string
 	Types     []option
+	Fors      []option
 	Audiences []option // of the upload form
 	NewTypes  []option // of the upload form
 	States    []option
 	Waiting   []clipRow // that the user may sign off
 	Drafts    []clipRow // that the user may submit
+	Share     *shareView
 	MayUpload bool
 }
 
@@ -56,6 +61,9 @@ type clipRow struct {
 	Measured      string // LUFS of the file
 	Bytes         string
 	Rate          int
+	Long          string // why it is longer than others
+	Version       int
+	Source        string
 	OriginalShort string
 }
 
@@ -64,50 +72,58 @@ func (s *Server) clips(ctx context.Context, v *visit, r *http.Request) (frame, e
 	if err != nil {
 		return f, err
 	}
-	all, err := s.o.Clips.Clips(ctx)
-	if err != nil {
-		return f, fmt.Errorf("reading clips: %w", err)
-	}
 	uses, err := s.clipUses(ctx)
 	if err != nil {
 		return f, err
 	}
-	q := strings.TrimSpace(r.URL.Query().Get("q"))
-	kind, state := r.URL.Query().Get("type"), r.URL.Query().Get("state")
+	q := readClipsFilter(r.URL.Query(), s.today(v))
+	list, found, err := s.o.Library.ClipPage(ctx, q.ClipQuery)
+	if err != nil {
+		return f, fmt.Errorf("reading clips: %w", err)
+	}
 	view := &clipsView{
-		All: len(all), Query: q, MayUpload: fleet.May(v.User.Role, fleet.ActUpload),
-		Audiences: v.L.choices(audiences, ""), NewTypes: v.L.choices(scamTypes, ""),
+		Found: found, All: found, Filter: q, Pager: q.pager(found), Query: q.Text, MayUpload: fleet.May(v.User.Role, fleet.ActUpload),
+		Audiences: v.L.choices(fleet.Audiences, ""), NewTypes: v.L.choices(fleet.ScamTypes, ""), Fors: v.L.choices(fleet.Audiences, q.Audience),
 	}
-	if err := s.todo(ctx, v, all, uses, view); err != nil {
-		return f, err
+	if q.Text != "" || q.Type != "" || q.Audience != "" || q.State != "" {
+		if _, view.All, err = s.o.Library.ClipPage(ctx, fleet.ClipQuery{Limit: 1}); err != nil {
+			return f, fmt.Errorf("counting clips: %w", err)
+		}
 	}
-	var seen []string
-	for _, c := range all {
-		if state != "" && string(c.Standing(s.today(v))) != state && !(state == string(fleet.ClipSubmitted) && c.Pending()) {
-			continue
-		}
-		if c.ScamType != "" && !slices.Contains(seen, c.ScamType) {
-			seen = append(seen, c.ScamType)
-		}
-		if kind != "" && c.ScamType != kind || q != "" && !clipMatches(c, q) {
-			continue
-		}
+	for _, c := range list {
 		view.Rows = append(view.Rows, v.L.clipRow(c, uses, v, s.today(v)))
 	}
-	for _, st := range fleet.ClipStates {
-		view.States = append(view.States, option{Value: string(st), Text: v.L.T("clip.state." + string(st)), On: state == string(st)})
+	if err := s.todo(ctx, v, uses, view); err != nil {
+		return f, err
 	}
-	view.Types = v.L.choices(seen, kind)
+	for _, st := range fleet.ClipStates {
+		view.States = append(view.States, option{Value: string(st), Text: v.L.T("clip.state." + string(st)), On: q.State == st})
+	}
+	types, err := s.o.Library.ClipTypes(ctx)
+	if err != nil {
+		return f, err
+	}
+	view.Types = v.L.choices(types, q.Type)
+	if view.Share, err = s.share(ctx, v, "/clips"); err != nil {
+		return f, err
+	}
 	view.Results = s.results.get(r.URL.Query().Get("upload"), v.User.ID, v.Now)
 	f.V = view
 	return f, nil
 }
 
-// todo finds what the user can do at once: sign off what waits, submit drafts.
-func (s *Server) todo(ctx context.Context, v *visit, all []fleet.Clip, uses map[string][]string, view *clipsView) error {
-	for _, c := range all {
-		switch {
-		case c.Pending() && c.MaySign(v.User) == nil:
+// todo finds what the user can do at once: sign off what waits, submit drafts;
+// maxMany of each, which is what one press decides about.
+func (s *Server) todo(ctx context.Context, v *visit, uses map[string][]string, view *clipsView) error {
+	if fleet.May(v.User.Role, fleet.ActApprove) {
+		waiting, _, err := s.o.Library.ClipPage(ctx, fleet.ClipQuery{State: fleet.ClipSubmitted, Today: s.today(v), Limit: maxMany})
+		if err != nil {
+			return fmt.Errorf("reading clips that wait: %w", err)
+		}
+		for _, c := range waiting {
+			if c.MaySign(v.User) != nil {
+				continue
+			}
 			row := v.L.clipRow(c, uses, v, s.today(v))
 			heard, err := s.o.Approvals.HeardClip(ctx, c.ID, v.User.Login)
 			if err != nil {
@@ -115,21 +131,21 @@ func (s *Server) todo(ctx context.Context, v *visit, all []fleet.Clip, uses map[
 			}
 			row.Unheard = !heard
 			view.Waiting = append(view.Waiting, row)
-		case view.MayUpload && (c.State == fleet.ClipDraft || c.State == fleet.ClipReturned):
+		}
+	}
+	if !view.MayUpload {
+		return nil
+	}
+	for _, state := range []fleet.ClipState{fleet.ClipReturned, fleet.ClipDraft} {
+		drafts, _, err := s.o.Library.ClipPage(ctx, fleet.ClipQuery{State: state, Today: s.today(v), Limit: maxMany})
+		if err != nil {
+			return fmt.Errorf("reading drafts: %w", err)
+		}
+		for _, c := range drafts {
 			view.Drafts = append(view.Drafts, v.L.clipRow(c, uses, v, s.today(v)))
 		}
 	}
 	return nil
-}
-
-func clipMatches(c fleet.Clip, q string) bool {
-	q = strings.ToLower(q)
-	for _, field := range []string{c.Name, c.Title, c.Text, c.SHA256} {
-		if strings.Contains(strings.ToLower(field), q) {
-			return true
-		}
-	}
-	return false
 }
 
 // clipUses returns the names of active programmes by the clip reference they
@@ -163,7 +179,7 @@ func (l *lang) clipRow(c fleet.Clip, uses map[string][]string, v *visit, today f
 		Gain: fmt.Sprintf("%+.1f", c.GainDB), Example: c.Example, Silent: c.Silent,
 		Wave: wave(c.Peaks, 40, 112, 28), Uploaded: l.Stamp(c.Uploaded, v.Now), By: c.By, Hash: c.SHA256,
 		UsedBy: append(slices.Clone(uses[c.Name]), uses[c.SHA256]...), Bytes: fmt.Sprintf("%.2f MB", float64(c.Bytes)/1e6),
-		Rate: c.Rate, OriginalShort: short(c.Original),
+		Rate: c.Rate, OriginalShort: short(c.Original), Long: c.Long, Version: c.Version, Source: l.T("clip.source." + string(c.Source)),
 	}
 	row.Standing, row.Valid = l.standing(c.Standing(today)), l.valid(c.ValidFrom, c.ValidUntil)
 	row.Changed, row.Wants, row.Reason = c.Change != nil, c.Wanted(), c.Reason
@@ -189,8 +205,13 @@ func clipPath(id fleet.ClipID) string { return fmt.Sprintf("/clips/%d", id) }
 // clipView is one clip.
 type clipView struct {
 	clipRow
-	Big      string // waveform
-	Approval *approvalView
+	Big       string // waveform
+	Approval  *approvalView
+	Versions  []versionRow // nil where there is one
+	Spoken    string
+	Types     []option
+	Audiences []option
+	MayUpload bool
 }
 
 func (s *Server) clip(ctx context.Context, v *visit, r *http.Request) (frame, error) {
@@ -211,7 +232,17 @@ func (s *Server) clip(ctx context.Context, v *visit, r *http.Request) (frame, er
 		return f, err
 	}
 	row := v.L.clipRow(c, uses, v, s.today(v))
-	f.Title, f.V = c.Title, &clipView{clipRow: row, Big: wave(c.Peaks, 200, 800, 96), Approval: approval}
+	view := &clipView{
+		clipRow: row, Big: wave(c.Peaks, 200, 800, 96), Approval: approval, Spoken: c.Spoken,
+		Types: v.L.choices(fleet.ScamTypes, c.ScamType), Audiences: v.L.choices(fleet.Audiences, ""), MayUpload: fleet.May(v.User.Role, fleet.ActUpload),
+	}
+	for i, a := range view.Audiences {
+		view.Audiences[i].On = slices.Contains(fleet.Tags(c.Audience), a.Value)
+	}
+	if view.Versions, err = s.versions(ctx, v, c, uses); err != nil {
+		return f, err
+	}
+	f.Title, f.V = c.Title, view
 	return f, nil
 }
 

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -31,7 +32,15 @@ type testMedia struct {
 }
 
 func (m testMedia) Ingest(ctx context.Context, file string, r io.Reader, info ClipInfo, by string) (fleet.Clip, []Note, error) {
-	p, err := m.files.Ingest(ctx, file, r, media.Options{})
+	p, err := m.files.Ingest(ctx, file, r, media.Options{KeepLong: true})
+	var long *media.Error
+	if errors.As(err, &long) && long.Reel != nil {
+		id, rerr := m.store.AddReel(ctx, fleet.Reel{
+			Original: long.Reel.Original, File: file, Kind: string(long.Reel.Kind), Bytes: long.Reel.Bytes, Duration: long.Reel.Duration,
+			Peaks: long.Reel.Peaks, By: by, Uploaded: m.now(), Expires: m.now().Add(fleet.ReelKept),
+		})
+		err = errors.Join(rerr, &fleet.Error{Code: fleet.Invalid, Text: long.Say(media.ZH).String(), TextEN: long.Say(media.EN).String(), Topic: fleet.ReelTopic(id)})
+	}
 	if err != nil {
 		return fleet.Clip{}, nil, err
 	}
@@ -51,12 +60,50 @@ func (m testMedia) Ingest(ctx context.Context, file string, r io.Reader, info Cl
 func clipOf(p *media.Prepared, info ClipInfo) fleet.Clip {
 	return fleet.Clip{
 		SHA256: p.SHA256, Original: p.OriginalSHA256, Name: info.Name, Title: info.Title, ScamType: info.ScamType, Audience: info.Audience,
-		ValidFrom: info.ValidFrom, ValidUntil: info.ValidUntil,
+		ValidFrom: info.ValidFrom, ValidUntil: info.ValidUntil, Spoken: info.Spoken, Source: info.Source, First: info.First,
 		Text: info.Text, Bytes: p.Bytes, Rate: p.Rate, Frames: int64(p.Frames), LUFS: p.LUFS, TruePeak: p.TruePeak, GainDB: p.GainDB, Peaks: p.PeakBytes(),
 	}
 }
 
 func (m testMedia) Open(sha256 string) (io.ReadSeekCloser, error) { return m.files.Open(sha256) }
+
+// testReels are the real recordings of the world.
+type testReels struct {
+	*store.Store
+	m testMedia
+}
+
+func (r testReels) Excerpt(ctx context.Context, id fleet.ReelID, part fleet.Stretch) (io.ReadSeeker, error) {
+	x, err := r.Reel(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return r.m.files.Excerpt(ctx, x.Original, part.From, part.To)
+}
+
+func (r testReels) Cut(ctx context.Context, id fleet.ReelID, part fleet.Stretch, c fleet.Clip) (fleet.Clip, error) {
+	x, err := r.Reel(ctx, id)
+	if err != nil {
+		return c, err
+	}
+	o := media.Options{}
+	if c.Long != "" {
+		o.MaxDuration = media.HardStop
+	}
+	p, err := r.m.files.Cut(ctx, x.Original, x.File, part.From, part.To, o)
+	if err != nil {
+		return c, err
+	}
+	cut := clipOf(p, ClipInfo{Name: c.Name, Title: c.Title, ScamType: c.ScamType, Audience: c.Audience, Text: c.Text, Source: fleet.SourceCut})
+	cut.Uploaded, cut.By, cut.Long = r.m.now(), c.By, c.Long
+	if cut.ID, err = r.AddClip(ctx, cut); err != nil {
+		return c, err
+	}
+	if err := r.AddReelCut(ctx, id, cut.ID, part); err != nil {
+		return c, err
+	}
+	return r.Clip(ctx, cut.ID)
+}
 
 // testPlanner puts the real planner's answers into the words of web.
 type testPlanner struct{ *planner.Planner }
@@ -119,6 +166,9 @@ func (w *world) content(t testing.TB, dir string) {
 		t.Fatal(err)
 	}
 	w.media = testMedia{files, w.store, w.now}
+	if w.parts, err = media.OpenParts(filepath.Join(dir, "parts"), media.DefaultPartLimits(), w.now); err != nil {
+		t.Fatal(err)
+	}
 	authority, err := trust.Open(filepath.Join(dir, "trust"), trust.Options{Names: []string{"10.1.2.3"}})
 	if err != nil {
 		t.Fatal(err)

@@ -42,10 +42,9 @@ func (s *Server) routes() http.Handler {
 	s.page(mux, fleet.ActRead, "/points/{id}/slots/{slot}", "slot", s.slot)
 
 	// clips
-	s.page(mux, fleet.ActRead, "/clips", "clips", s.clips)
-	s.page(mux, fleet.ActRead, "/clips/{id}", "clip", s.clip)
-	s.may(mux, fleet.ActRead, "GET /clips/{id}/audio", s.clipAudio)
-	s.may(mux, fleet.ActUpload, "POST /clips", s.uploadClips)
+	s.clipRoutes(mux)
+	s.reelRoutes(mux)
+	s.transferRoutes(mux)
 	s.approvalRoutes(mux)
 	s.speakRoutes(mux)
 

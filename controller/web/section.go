@@ -16,7 +16,7 @@ type tab struct {
 // one, in the order in which they are shown.
 var sections = map[string][]tab{
 	"points":     {{"/points", "nav.points", "read"}, {"/complaints", "complaints.title", "read"}, {"/enrol", "enrol.title", "enrol"}},
-	"clips":      {{"/clips", "nav.clips", "read"}, {"/clips/speak", "speak.title", "upload"}, {"/clips/record", "record.title", "upload"}},
+	"clips":      {{"/clips", "nav.clips", "read"}, {"/reels", "reels.title", "read"}, {"/clips/speak", "speak.title", "upload"}, {"/clips/record", "record.title", "upload"}},
 	"programmes": {{"/programmes", "nav.programmes", "read"}, {"/dispatch", "dispatch.title", "read"}, {"/calendar", "calendar.title", "read"}, {"/holidays", "holidays.title", "read"}},
 	"register":   {},
 }

@@ -26,6 +26,7 @@ type Server struct {
 	table   []route // every route there is; immutable after New
 	refused *refusals
 	views   *views
+	planned weekMemo
 
 	previews *previews
 

@@ -35,6 +35,8 @@ type uploadResult struct {
 	Href  string
 	Said  string // length and loudness of what was taken
 	Did   string // what was done with a clip that was there; empty for an upload
+	Voice bool   // it was a WeChat voice message: there is a guide
+	Reel  string // it is too long and was kept: the path of its page
 }
 
 // uploadClips takes the files of a form one after the other as they arrive.
@@ -89,54 +91,95 @@ func readField(part *multipart.Part, info *ClipInfo) error {
 	if len(data) > maxField {
 		return fmt.Errorf("field %q is over %d bytes", part.FormName(), maxField)
 	}
-	switch part.FormName() {
+	info.set(part.FormName(), text)
+	return nil
+}
+
+// set takes one of the form's words; what it does not know it leaves.
+func (info *ClipInfo) set(field, text string) {
+	text = strings.TrimSpace(strings.ToValidUTF8(text, ""))
+	if len(text) > maxField {
+		return
+	}
+	switch field {
 	case "title":
 		info.Title = text
 	case "name":
 		info.Name = text
 	case "type":
-		info.ScamType = known(scamTypes, text)
+		info.ScamType = known(fleet.ScamTypes, text)
 	case "audience":
-		info.Audience = known(audiences, text)
+		info.Audience = known(fleet.Audiences, text)
 	case "text":
 		info.Text = text
+	case "spoken":
+		info.Spoken = text
 	case "from":
 		info.ValidFrom = fleet.Day(text)
 	case "until":
 		info.ValidUntil = fleet.Day(text)
 	}
-	return nil
 }
 
 func (s *Server) uploadOne(r *http.Request, v *visit, part *multipart.Part, info ClipInfo) uploadResult {
-	res := uploadResult{File: baseName(part.FileName())}
+	res, _ := s.takeUpload(r, v, baseName(part.FileName()), part, info, r.URL.Query().Get("keep") == "draft")
+	return res
+}
+
+// takeUpload reads one file and says what became of it. An error is told in the
+// result already.
+func (s *Server) takeUpload(r *http.Request, v *visit, file string, data io.Reader, info ClipInfo, draft bool) (uploadResult, error) {
+	res := uploadResult{File: file}
 	if info.Title == "" {
 		info.Title = strings.TrimSuffix(res.File, path.Ext(res.File))
 	}
-	if info.Name == "" {
+	switch {
+	case info.First != 0: // a new version is called after the first one
+	case info.Name == "":
 		info.Name = clipName(info.Title)
-	} else if info.Name != clipName(info.Name) {
+	case info.Name != clipName(info.Name):
 		res.Text = v.L.T("upload.name", info.Name, clipName(info.Name))
-		return res
+		return res, &fleet.Error{Code: fleet.Invalid, Text: res.Text, TextEN: res.Text}
 	}
-	c, notes, err := s.o.Media.Ingest(r.Context(), res.File, part, info, v.User.Login)
+	c, notes, err := s.o.Media.Ingest(r.Context(), res.File, data, info, v.User.Login)
 	if err != nil {
-		text, ref, _ := s.userText(r, v, err)
-		if res.Text = text; ref != "" {
-			res.Text += v.L.T("error.ref", ref)
-		}
-		return res
+		s.refuse(r, v, &res, err)
+		return res, err
 	}
 	s.audit(r, v, fleet.AuditClip, c.Title, c.SHA256)
 	res.OK, res.Title, res.Href = true, c.Title, clipPath(c.ID)
 	res.Said = v.L.T("upload.said", v.L.Length(c.Duration()), signed(c.LUFS), signed(c.LUFS+c.GainDB))
-	if r.URL.Query().Get("keep") != "draft" {
+	if !draft {
 		res.Notes = append(res.Notes, s.submitUpload(r, v, c))
 	}
 	for _, n := range notes {
 		res.Notes = append(res.Notes, v.L.Error(&fleet.Error{Text: n.Text, TextEN: n.TextEN}))
 	}
-	return res
+	return res, nil
+}
+
+// refuse puts into res why a file was not taken, and what there is to do.
+func (s *Server) refuse(r *http.Request, v *visit, res *uploadResult, err error) {
+	text, ref, _ := s.userText(r, v, err)
+	if res.Text = text; ref != "" {
+		res.Text += v.L.T("error.ref", ref)
+	}
+	var told *fleet.Error
+	if !errors.As(err, &told) {
+		return
+	}
+	res.Voice = told.Topic == fleet.TopicVoice
+	id, ok := told.Topic.Reel()
+	if !ok {
+		return
+	}
+	x, err := s.o.Reels.Reel(r.Context(), id)
+	if err != nil {
+		s.o.Logger.Error("reading a recording that was kept", "reel", int64(id), "err", err)
+		return
+	}
+	s.audit(r, v, fleet.AuditReel, x.File, x.Original)
+	res.Reel, res.Text = reelPath(id), s.overLong(r.Context(), v, x.Duration)
 }
 
 // submitUpload submits what was just uploaded and says what became of that.
@@ -206,18 +249,37 @@ type keptResults struct {
 }
 
 const (
-	resultsKept = 200
-	resultsFor  = 15 * time.Minute
+	resultsKept   = 200
+	resultsFor    = 15 * time.Minute
+	resultsListed = 200
 )
 
 func newResults() *results { return &results{kept: map[string]keptResults{}} }
 
 func (u *results) put(list []uploadResult, user fleet.UserID, now time.Time) string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.keep(list, user, now)
+}
+
+// add puts one more behind those of id, which the same user sent a short while
+// ago, and returns where it is.
+func (u *results) add(id string, one uploadResult, user fleet.UserID, now time.Time) string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	r, ok := u.kept[id]
+	if !ok || r.user != user || now.Sub(r.at) > resultsFor || len(r.list) >= resultsListed {
+		return u.keep([]uploadResult{one}, user, now)
+	}
+	u.kept[id] = keptResults{append(r.list[:len(r.list):len(r.list)], one), user, now}
+	return id
+}
+
+// keep stores a list under a new id; u.mu is held.
+func (u *results) keep(list []uploadResult, user fleet.UserID, now time.Time) string {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails
 	id := hex.EncodeToString(b[:])
-	u.mu.Lock()
-	defer u.mu.Unlock()
 	oldest, at := "", now
 	for k, r := range u.kept {
 		if now.Sub(r.at) > resultsFor {

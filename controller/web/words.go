@@ -1,15 +1,9 @@
 package web
 
-import "strings"
+import (
+	"strings"
 
-// scamTypes and audiences are the words that clips are tagged with; they are
-// stored as they stand here and translated when shown.
-var (
-	scamTypes = []string{
-		"刷单返利", "虚假投资理财", "虚假购物服务", "冒充客服", "虚假贷款", "虚假征信", "冒充领导熟人",
-		"冒充公检法", "婚恋交友", "游戏交易", "两卡", "养老/保健", "其他/综合",
-	}
-	audiences = []string{"20–50岁", "老年", "学生", "通用"}
+	"gatecast/controller/fleet"
 )
 
 // tag translates one stored word; a word of the office's own shows as it is.
@@ -22,9 +16,9 @@ func (l *lang) tag(word string) string {
 
 // tags translates a stored list, whatever it is separated by.
 func (l *lang) tags(list string) string {
-	words := strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune(",，、;；", r) })
+	words := fleet.Tags(list)
 	for i, w := range words {
-		words[i] = l.tag(strings.TrimSpace(w))
+		words[i] = l.tag(w)
 	}
 	return strings.Join(words, l.T("list"))
 }

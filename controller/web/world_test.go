@@ -20,6 +20,7 @@ import (
 	"gatecast/controller/dossier"
 	"gatecast/controller/fleet"
 	"gatecast/controller/insertion"
+	"gatecast/controller/media"
 	"gatecast/controller/mute"
 	"gatecast/controller/notary"
 	"gatecast/controller/planner"
@@ -46,6 +47,7 @@ type world struct {
 	store   *store.Store
 	trust   *trust.Authority
 	media   testMedia
+	parts   *media.Parts
 	planner *planner.Planner
 	mutes   *mute.Desk
 	urgent  *insertion.Desk
@@ -135,6 +137,7 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 		t.Fatal(err)
 	}
 	o := Options{
+		Library: w.store, Reels: testReels{w.store, w.media}, Transfers: w.parts, Settings: w.store, Week: w.planner.Week,
 		Robots:   testRobots{w.store, w.robots},
 		Registry: w.store, Scopes: w.store, Points: w.store, Devices: w.store, Admission: testAdmission{w}, Ledger: w.store, JoinCodes: w.store, Audit: w.store, Publications: w.store, Losses: w.store, Recovery: w.store, Incidents: w.store, Tokens: w.store, Clips: w.store, Programmes: w.store,
 		Dispatch: w.dispatch, Replacements: w.store, Complaints: w.store, ComplaintDesk: w.complaints, Plans: testPlans{w},

@@ -32,3 +32,6 @@ CREATE TABLE reel_cuts (
   to_ms   INTEGER NOT NULL,                      -- likewise
   PRIMARY KEY (reel_id, clip_id)
 ) WITHOUT ROWID;
+
+-- The word of the field has the parents in it.
+UPDATE clips SET audience = replace(audience, '学生', '学生/家长');

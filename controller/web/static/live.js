@@ -1,6 +1,7 @@
 // Gatecast: live cards, dropped files, and the forms that answer on their own. Loaded after ui.js; every page works without it.
 (function () {
   'use strict';
+  var $ = function (sel) { return document.querySelector(sel); };
   var $$ = function (sel, root) { return Array.prototype.slice.call((root || document).querySelectorAll(sel)); };
 
   // Live cards. What the reader is doing inside a card survives its replacement: focus and caret, opened rows and menus, scroll.
@@ -112,32 +113,183 @@
     document.getElementById('player-close').addEventListener('click', function () { audio.pause(); player.hidden = true; mark(); });
   }
 
-  // Uploads tell how far they are. The answer is a redirect to the page that names every file.
+  // Uploads go piece by piece: how far they are is shown for each file, and a connection that broke is taken up where it
+  // ended, also after the page was left: the server knows a file by its name, size and date.
+  var PIECE = 1 << 20;
+  function Sender(form, keep) {
+    var d = form.dataset, list = $('#names'), queue = [], running = false, batch = '', self = this, words = new FormData(form), failed = false;
+    words.delete('file');
+    if (keep) words.set('keep', 'draft');
+    function say(text, s) { return text.replace('%s', s); }
+    function row(file) {
+      var li = document.createElement('li'), name = document.createElement('b'), note = document.createElement('span');
+      var bar = document.createElement('progress'), stop = document.createElement('button');
+      li.className = 'file'; li.innerHTML = '<span class="state" data-tone="info"><span class="spin"></span></span><span></span>';
+      name.textContent = file.name; li.children[1].appendChild(name);
+      note.className = 'muted'; note.textContent = d.tWait; li.appendChild(note);
+      bar.max = 1; bar.value = 0; bar.setAttribute('aria-label', file.name); li.appendChild(bar);
+      stop.type = 'button'; stop.className = 'btn quiet sm full'; stop.textContent = d.tCancel; li.appendChild(stop);
+      list.appendChild(li);
+      return { li: li, note: note, bar: bar, stop: stop };
+    }
+    function end(job, tone, icon, text) {
+      job.over = true;
+      job.ui.li.firstElementChild.setAttribute('data-tone', tone);
+      job.ui.li.firstElementChild.innerHTML = '<i class="i ' + icon + '"></i>';
+      job.ui.note.textContent = ''; job.ui.bar.remove(); job.ui.stop.remove();
+      var p = document.createElement('span'); p.className = 'full hint'; p.textContent = text; job.ui.li.appendChild(p);
+      if (tone === 'bad') failed = true;
+      next();
+    }
+    // call sends one request; done gets what the server said, null where nothing came back.
+    function call(method, path, body, headers, progress, done) {
+      var x = new XMLHttpRequest();
+      x.open(method, path);
+      Object.keys(headers || {}).forEach(function (k) { x.setRequestHeader(k, headers[k]); });
+      x.timeout = 150000;
+      if (progress) x.upload.onprogress = progress;
+      x.onload = function () {
+        var said = null;
+        try { said = JSON.parse(x.responseText); } catch (e) { if (x.status < 500) { done({ ok: false, text: d.tLogin, final: true }); return; } }
+        if (said && !said.ok && x.status !== 409 && x.status < 500) said.final = true;
+        if (said) said.status = x.status;
+        done(said);
+      };
+      x.onerror = x.ontimeout = function () { done(null); };
+      x.onabort = function () {};
+      x.send(body);
+      return x;
+    }
+    function pause(job, then) {                       // after 1, 2, 4 … 30 s, and at once when the network is back
+      job.tries = Math.min((job.tries || 0) + 1, 6);
+      var wait = Math.min(30, Math.pow(2, job.tries - 1)), go = function () { clearTimeout(t); window.removeEventListener('online', go); if (!job.over) then(); };
+      job.ui.note.textContent = say(d.tAgain, wait);
+      var t = setTimeout(go, wait * 1000);
+      window.addEventListener('online', go);
+    }
+    function begin(job) {
+      var f = job.file, q = new URLSearchParams({ file: f.name, size: String(f.size), mark: String(f.lastModified || '') });
+      call('POST', d.upload, q, null, null, function (said) {
+        if (job.over) return;
+        if (!said) { pause(job, function () { begin(job); }); return; }
+        if (!said.ok) { end(job, 'bad', 'i-cross', said.text); return; }
+        job.id = said.id; job.have = said.have; job.since = Date.now(); job.from = said.have;
+        piece(job);
+      });
+    }
+    function ask(job) {                               // how far is it
+      call('GET', d.upload + '/' + job.id, null, null, null, function (said) {
+        if (job.over) return;
+        if (said && said.ok) { job.have = said.have; piece(job); return; }
+        if (said && said.status === 404) { begin(job); return; }
+        if (said && said.final) { end(job, 'bad', 'i-cross', said.text); return; }
+        pause(job, function () { ask(job); });
+      });
+    }
+    function shown(job, have) {
+      var share = have / job.file.size, s = (Date.now() - job.since) / 1000, rate = (have - job.from) / Math.max(s, .1);
+      job.ui.bar.value = share;
+      job.ui.note.textContent = d.tLeft.replace('%p', Math.floor(share * 100) + '%').replace('%s', rate > 0 ? Math.ceil((job.file.size - have) / rate) : '…');
+    }
+    function piece(job) {
+      shown(job, job.have);
+      if (job.have >= job.file.size) { finish(job); return; }
+      var at = job.have;
+      job.x = call('PATCH', d.upload + '/' + job.id, job.file.slice(at, at + PIECE), { 'Upload-Offset': String(at), 'Content-Type': 'application/offset+octet-stream' },
+        function (p) { shown(job, at + Math.min(p.loaded, PIECE)); },
+        function (said) {
+          if (job.over) return;
+          if (said && said.ok) { job.have = said.have; job.tries = 0; piece(job); return; }
+          if (said && said.status === 422 && said.have > at) { ask(job); return; }
+          if (said && said.final) { end(job, 'bad', 'i-cross', said.text); return; }
+          pause(job, function () { ask(job); });
+        });
+    }
+    function finish(job) {
+      var q = new URLSearchParams();
+      words.forEach(function (v, k) { q.set(k, v); });
+      if (batch) q.set('batch', batch);
+      ['title', 'name', 'text', 'spoken'].forEach(function (k) { words.delete(k); });   // they belong to the first file
+      job.ui.note.textContent = d.tCheck; job.ui.bar.removeAttribute('value'); job.ui.stop.hidden = true;
+      var x = call('POST', d.upload + '/' + job.id + '/finish', q, null, null, function (said) {
+        if (!said) { pause(job, function () { ask(job); }); return; }
+        if (said.batch) batch = said.batch;
+        if (said.ok) end(job, 'ok', 'i-check', d.tTaken); else end(job, 'bad', 'i-cross', said.text);
+      });
+      x.timeout = 600000;
+    }
+    function next() {
+      var job = queue.shift();
+      running = !!job;
+      if (job) { begin(job); return; }
+      if (batch) { location.href = '/clips?upload=' + encodeURIComponent(batch); return; }   // it names every file
+      $$('[type=submit]', form).forEach(function (b) { b.removeAttribute('aria-busy'); });
+    }
+    self.add = function (files) {
+      Array.prototype.forEach.call(files, function (f) {
+        var job = { file: f, ui: row(f), have: 0 };
+        job.ui.stop.onclick = function () {
+          if (job.x) job.x.abort();
+          if (job.id) call('DELETE', d.upload + '/' + job.id, null, null, null, function () {});
+          var waiting = queue.indexOf(job);
+          if (waiting >= 0) queue.splice(waiting, 1);
+          job.over = true; job.ui.bar.remove(); job.ui.stop.remove(); job.ui.note.textContent = d.tCancelled;
+          job.ui.li.firstElementChild.innerHTML = '<i class="i i-cross"></i>';
+          if (waiting < 0) next();
+        };
+        queue.push(job);
+      });
+      if (!running) next();
+    };
+  }
   document.addEventListener('submit', function (e) {
     var f = e.target;
-    if (!('upload' in f.dataset) || e.defaultPrevented || !window.FormData) return;
+    if (!f.dataset.upload || e.defaultPrevented || !window.FormData || !window.URLSearchParams) return;
+    var input = f.querySelector('input[type=file]'), b = e.submitter || f.querySelector('[type=submit]');
+    if (!input.files.length) return;
     e.preventDefault();
-    var button = f.querySelector('[type=submit]'), bar = document.createElement('progress'), names = document.getElementById('names');
-    if (button.getAttribute('aria-busy') === 'true') return;
-    button.setAttribute('aria-busy', 'true');
-    bar.max = 1; bar.setAttribute('aria-label', button.textContent);
-    names.appendChild(document.createElement('li')).appendChild(bar);
-    var x = new XMLHttpRequest();
-    var to = e.submitter && e.submitter.formAction || f.action;
-    x.open('POST', to);
-    x.upload.onprogress = function (p) { if (p.lengthComputable) bar.value = p.loaded / p.total; };
-    x.onload = function () {
-      if (x.responseURL && x.status < 400) { location.href = x.responseURL; return; }
-      document.open(); document.write(x.responseText); document.close();      // the server's own error page
-    };
-    x.onerror = function () { button.removeAttribute('aria-busy'); bar.parentNode.remove(); f.action = to; f.submit(); };
-    x.send(new FormData(f));
+    if (b.getAttribute('aria-busy') === 'true') return;
+    b.setAttribute('aria-busy', 'true');
+    $('#names').textContent = '';
+    new Sender(f, /keep=draft/.test(b.getAttribute('formaction') || '')).add(input.files);
+  });
+
+  // A part of a recording: dragging over the waveform fills in the times, typing them moves the mark, listening stays on the page.
+  $$('[data-reel]').forEach(function (svg) {
+    var from = $(svg.dataset.from), to = $(svg.dataset.to), mark = svg.querySelector('.chosen'), length = Number(svg.dataset.reel), out = $('#cut-length'), start = null;
+    if (!from) return;
+    function clock(s) { s = Math.round(s); var m = Math.floor(s / 60), h = Math.floor(m / 60); return (h ? h + ':' + ('0' + m % 60).slice(-2) : m) + ':' + ('0' + s % 60).slice(-2); }
+    function read(i) { return i.value.replace(/：/g, ':').split(':').reduce(function (a, p) { return a * 60 + Number(p); }, 0); }
+    function show() {
+      var a = read(from), b = Math.min(read(to), length);
+      if (!(b > a)) { mark.setAttribute('width', 0); return; }
+      mark.setAttribute('x', a * 800 / length); mark.setAttribute('width', (b - a) * 800 / length);
+      out.textContent = out.dataset.t.replace('%m', Math.floor((b - a) / 60)).replace('%s', Math.round(b - a) % 60);
+    }
+    function at(e) { var r = svg.getBoundingClientRect(); return Math.max(0, Math.min(1, (e.clientX - r.left) / r.width)) * length; }
+    svg.addEventListener('pointerdown', function (e) { start = at(e); svg.setPointerCapture(e.pointerId); });
+    svg.addEventListener('pointermove', function (e) {
+      if (start === null) return;
+      var b = at(e);
+      from.value = clock(Math.min(start, b)); to.value = clock(Math.max(start, b)); show();
+    });
+    svg.addEventListener('pointerup', function () { start = null; });
+    svg.addEventListener('pointercancel', function () { start = null; });
+    [from, to].forEach(function (i) { i.addEventListener('input', show); });
+  });
+  document.addEventListener('click', function (e) {
+    var b = e.target.closest('[data-hear]');
+    if (!b) return;
+    var audio = $(b.dataset.hear), f = b.form;
+    e.preventDefault();
+    audio.src = audio.dataset.base + '?from=' + encodeURIComponent(f.elements.from.value) + '&to=' + encodeURIComponent(f.elements.to.value);
+    audio.play().catch(function () { /* the controls are there for a browser that wants a press on them */ });
   });
 
   // One submission at a time: the second click of a slow upload does nothing.
   document.addEventListener('submit', function (e) {
     var b = e.submitter || e.target.querySelector('[type=submit]');
-    if (e.target.method.toLowerCase() !== 'post' || !b || 'upload' in e.target.dataset) return;
+    if (e.target.method.toLowerCase() !== 'post' || !b || 'upload' in e.target.dataset || (e.submitter && e.submitter.formMethod === 'get')) return;
     if (b.getAttribute('aria-busy') === 'true') { e.preventDefault(); return; }
     b.setAttribute('aria-busy', 'true');
   });
