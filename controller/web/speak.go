@@ -119,7 +119,7 @@ func (s *Server) speak(w http.ResponseWriter, r *http.Request, v *visit) error {
 		err = &fleet.Error{Code: fleet.Invalid, Text: "请填写标题，方便在素材库里找到它。", TextEN: "Write a title, to find it in the library."}
 	}
 	if err == nil && keep {
-		info := ClipInfo{Title: view.Title, ScamType: known(scamTypes, r.FormValue("type")), Audience: known(audiences, r.FormValue("audience")), Text: view.Shown}
+		info := ClipInfo{Title: view.Title, ScamType: known(scamTypes, r.FormValue("type")), Audience: known(audiences, r.FormValue("audience")), Text: view.Shown, Source: fleet.SourceSpoken}
 		var c fleet.Clip
 		if c, err = s.keepSpoken(r, v, info, text, wav); err == nil {
 			return redirect(w, r, clipPath(c.ID)+"?done=spoken")

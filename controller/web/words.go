@@ -6,6 +6,10 @@ import (
 	"gatecast/controller/fleet"
 )
 
+// scamTypes and audiences are the words that clips are tagged with; they are
+// stored as they stand there and translated when shown.
+var scamTypes, audiences = fleet.ScamTypes, fleet.Audiences
+
 // tag translates one stored word; a word of the office's own shows as it is.
 func (l *lang) tag(word string) string {
 	if key := "tag." + word; l.Has(key) {
