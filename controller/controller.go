@@ -303,6 +303,7 @@ func (c *Controller) openPages() (err error) {
 	if c.calls, err = api.New(api.Options{
 		Tokens: c.Store, Fleet: c.Store, Ledger: c.Store, Audit: c.Store, JoinCode: c.JoinCode, Trouble: c.Store.Trouble,
 		Logger: c.part("api"), Zone: zone, Version: c.o.Version,
+		News: c.Store, Library: c.Store, Relay: officeRelay{c.Store, c.Relay}, Subscribe: c.chronicle.Subscribe,
 	}); err != nil {
 		return err
 	}
@@ -363,7 +364,7 @@ func (c *Controller) Start() error {
 		OnEnrolled: func(wire.DeviceID) { c.Planner.Poke() }, OnRefused: c.attempted, Logger: c.part("depot"),
 	})
 	c.serve("device server", doorway.Listen(c.deviceL, deviceLimits), handler, c.Trust.ServerTLS())
-	c.stack.OnStop("event streams", func(context.Context) error { return c.pages.Close() })
+	c.stack.OnStop("event streams", func(context.Context) error { return errors.Join(c.pages.Close(), c.calls.Close()) })
 	c.servePages()
 	c.logger.Info("controller started", "web", c.WebURL(), "devices", c.DeviceURL(), "mqtt", c.MQTTAddr())
 	return nil

@@ -6,6 +6,7 @@ import (
 
 	"gatecast/controller/fleet"
 	"gatecast/controller/relay"
+	"gatecast/controller/store"
 )
 
 // keepShots is how long a screenshot of a chat is kept: long enough for the
@@ -38,4 +39,14 @@ func (c *Controller) pruneShots(ctx context.Context, now time.Time) {
 	case n > 0:
 		c.logger.Info("screenshots of the relay erased", "count", n)
 	}
+}
+
+// officeRelay is what the API shows and does of the relay.
+type officeRelay struct {
+	*store.Store
+	desk *relay.Desk
+}
+
+func (o officeRelay) AddItem(ctx context.Context, item fleet.RelayItem) (fleet.RelayID, error) {
+	return o.desk.Create(ctx, item, nil)
 }

@@ -49,7 +49,7 @@ func newTestWorld(t *testing.T) *world {
 	w := &world{t: t, store: db, now: testNow}
 	w.Server, err = New(Options{
 		Tokens: db, Fleet: db, Ledger: db, Audit: db, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Zone: time.UTC, Version: "test",
-		Now: func() time.Time { return w.now },
+		Now: func() time.Time { return w.now }, News: db, Library: db, Relay: testRelay{db}, Subscribe: func() (<-chan struct{}, func()) { return nil, func() {} },
 		JoinCode: func(_ context.Context, p fleet.PointID, by string) (string, error) {
 			return fmt.Sprint("line of ", p, " by ", by), nil
 		},
@@ -59,6 +59,11 @@ func newTestWorld(t *testing.T) *world {
 	}
 	return w
 }
+
+// testRelay takes no item: that needs the relay's desk.
+type testRelay struct{ *store.Store }
+
+func (testRelay) AddItem(context.Context, fleet.RelayItem) (fleet.RelayID, error) { return 1, nil }
 
 // issue makes a token of an account of that role.
 func (w *world) issue(role fleet.Role, scopes ...fleet.Action) (string, fleet.Token) {
@@ -77,7 +82,11 @@ func (w *world) issue(role fleet.Role, scopes ...fleet.Action) (string, fleet.To
 
 func (w *world) ask(method, path, authorization string) (int, map[string]any) {
 	w.t.Helper()
-	r := httptest.NewRequest(method, path, nil)
+	var body io.Reader
+	if method+" "+path == "POST /api/v1/relay/items" {
+		body = strings.NewReader(`{"text":"警惕冒充客服"}`)
+	}
+	r := httptest.NewRequest(method, path, body)
 	if authorization != "" {
 		r.Header.Set("Authorization", authorization)
 	}
@@ -88,6 +97,12 @@ func (w *world) send(r *http.Request) (int, map[string]any) {
 	w.t.Helper()
 	res := httptest.NewRecorder()
 	w.ServeHTTP(res, r)
+	if strings.HasSuffix(r.URL.Path, ".yaml") && res.Code == http.StatusOK {
+		if !strings.HasPrefix(res.Body.String(), "openapi: ") || res.Header().Get("Content-Type") != "application/yaml; charset=utf-8" {
+			w.t.Errorf("the document: %v %.40s", res.Header(), res.Body)
+		}
+		return res.Code, nil
+	}
 	var v map[string]any
 	if err := json.Unmarshal(res.Body.Bytes(), &v); err != nil {
 		w.t.Fatalf("%s %s = %d, no JSON: %q", r.Method, r.URL, res.Code, res.Body)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"gatecast/controller/auth"
@@ -36,6 +37,27 @@ type Ledger interface {
 	Incidents(ctx context.Context, f fleet.IncidentFilter) ([]fleet.Incident, error)
 }
 
+// News is what happened, in order.
+type News interface {
+	Occurrences(ctx context.Context, f fleet.OccurrenceFilter) ([]fleet.Occurrence, error)
+	OccurrenceBounds(ctx context.Context) (first, last fleet.OccurrenceID, err error)
+}
+
+// Library is what may sound, and when.
+type Library interface {
+	Clips(ctx context.Context) ([]fleet.Clip, error)
+	Programmes(ctx context.Context) ([]fleet.Programme, error)
+}
+
+// Relay is the three tiers of groups and what goes down them.
+type Relay interface {
+	Groups(ctx context.Context) ([]fleet.Group, error)
+	RelayItems(ctx context.Context, query string, limit, offset int, now time.Time) ([]fleet.RelayItem, error)
+	RelayTasks(ctx context.Context, f fleet.RelayFilter) ([]fleet.RelayTask, error)
+	// AddItem starts an item on its way. Refusals are *fleet.Errors.
+	AddItem(ctx context.Context, item fleet.RelayItem) (fleet.RelayID, error)
+}
+
 // Audit keeps who did what.
 type Audit interface {
 	AddAudit(ctx context.Context, a fleet.Audit) error
@@ -47,6 +69,14 @@ type Options struct {
 	Fleet  Fleet
 	Ledger Ledger
 	Audit  Audit
+	News   News
+
+	Library Library
+	Relay   Relay
+
+	// Subscribe returns a channel that gets a value when something happened, and
+	// the function that ends it.
+	Subscribe func() (<-chan struct{}, func())
 	// JoinCode makes a code for a point and returns the line to paste.
 	JoinCode func(ctx context.Context, point fleet.PointID, by string) (string, error)
 	Trouble  func() error // why nothing can be stored at present; nil means never
@@ -69,6 +99,12 @@ type Server struct {
 	routes []Route
 	calls  *buckets // by token
 	misses *buckets // wrong tokens, by address
+
+	once sync.Once
+	done chan struct{} // closed by Close
+
+	mu      sync.Mutex
+	streams map[fleet.TokenID]int // that are open
 }
 
 // How often a token may call, and an address be wrong: so many at once, then
@@ -85,13 +121,16 @@ func New(o Options) (*Server, error) {
 	if o.Tokens == nil || o.Fleet == nil || o.Ledger == nil || o.Audit == nil || o.JoinCode == nil || o.Logger == nil || o.Zone == nil {
 		return nil, errors.New("api options: Tokens, Fleet, Ledger, Audit, JoinCode, Logger and Zone are required")
 	}
+	if o.News == nil || o.Library == nil || o.Relay == nil || o.Subscribe == nil {
+		return nil, errors.New("api options: News, Library, Relay and Subscribe are required")
+	}
 	if o.Trouble == nil {
 		o.Trouble = func() error { return nil }
 	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Server{o: o, mux: http.NewServeMux(), calls: newBuckets(callBurst, callEvery), misses: newBuckets(missBurst, missEvery)}
+	s := &Server{o: o, mux: http.NewServeMux(), calls: newBuckets(callBurst, callEvery), misses: newBuckets(missBurst, missEvery), done: make(chan struct{}), streams: map[fleet.TokenID]int{}}
 	s.call("", "GET /api/v1/token", s.token)
 	s.call(fleet.ActRead, "GET /api/v1/health", s.health)
 	s.call(fleet.ActRead, "GET /api/v1/points", s.points)
@@ -99,7 +138,16 @@ func New(o Options) (*Server, error) {
 	s.call(fleet.ActRead, "GET /api/v1/obligations", s.obligations)
 	s.call(fleet.ActRead, "GET /api/v1/compliance", s.compliance)
 	s.call(fleet.ActRead, "GET /api/v1/incidents", s.incidents)
+	s.call(fleet.ActRead, "GET /api/v1/units", s.units)
+	s.call(fleet.ActRead, "GET /api/v1/clips", s.clips)
+	s.call(fleet.ActRead, "GET /api/v1/programmes", s.programmes)
+	s.call(fleet.ActRead, "GET /api/v1/groups", s.groups)
+	s.call(fleet.ActRead, "GET /api/v1/relay/items", s.relayItems)
+	s.call(fleet.ActRead, "GET /api/v1/relay/tasks", s.relayTasks)
+	s.call(fleet.ActRelay, "POST /api/v1/relay/items", s.addRelay)
 	s.call(fleet.ActEnrol, "POST /api/v1/points/{code}/join-codes", s.joinCode)
+	s.eventRoute()
+	s.documentRoute()
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.admit(w, r, "", func(*call) (any, error) { return nil, errNoCall })
 	})

@@ -53,6 +53,7 @@ const (
 	AuditRobotRemove AuditCode = "robot_remove"
 	AuditRobotResend AuditCode = "robot_resend" // a message that was given up
 	AuditRobotDrop   AuditCode = "robot_drop"
+	AuditRelayAPI    AuditCode = "relay_api" // a program started an item of the relay; Object is its source
 )
 
 // What is done to content and plans.
@@ -145,7 +146,7 @@ var AuditCodes = []AuditCode{
 	AuditLogin, AuditLoginRefused, AuditLogout, AuditPassword, AuditForbidden, AuditConsole, AuditToken, AuditTokenRevoked,
 	AuditCodeRefused, AuditCodeOn, AuditCodeOff, AuditRecoveryCodes, AuditSessionsEnded,
 	AuditUserAdd, AuditUserChange, AuditUserPassword, AuditUserUnlock, AuditUserCode, AuditAccountRules,
-	AuditRobotAdd, AuditRobotTest, AuditRobotPause, AuditRobotRemove, AuditRobotResend, AuditRobotDrop,
+	AuditRobotAdd, AuditRobotTest, AuditRobotPause, AuditRobotRemove, AuditRobotResend, AuditRobotDrop, AuditRelayAPI,
 	AuditClip, AuditProgramme, AuditActivate, AuditPublish, AuditAmend, AuditExport,
 	AuditEntry, AuditEntryEnded, AuditHolidays,
 	AuditClipEdit, AuditClipSubmit, AuditClipApprove, AuditClipReturn, AuditClipRecall,

@@ -38,4 +38,4 @@ func (t Token) May(role Role, what Action) bool {
 }
 
 // TokenScopes are the actions that the API asks for and tokens may carry.
-var TokenScopes = []Action{ActRead, ActEnrol}
+var TokenScopes = []Action{ActRead, ActEnrol, ActRelay}
