@@ -2,6 +2,7 @@ package playout
 
 import (
 	"context"
+	"errors"
 	"math"
 	"sync"
 	"time"
@@ -10,10 +11,20 @@ import (
 )
 
 // How a play that has to make way ends: it fades, and is cancelled once what
-// the sinks hold in their buffers (half a second at most) has sounded too.
+// the sinks hold in their buffers (half a second at most) has sounded too. One
+// that makes way for something urgent goes on to the next pause of the speech
+// before that, if there is one within pauseWait; all of it stays below two
+// seconds.
 const (
-	fadeTime = 200 * time.Millisecond
-	fadeWait = fadeTime + 600*time.Millisecond
+	fadeTime  = 200 * time.Millisecond
+	fadeWait  = fadeTime + 600*time.Millisecond
+	pauseWait = 1150 * time.Millisecond
+	// pauseTime is the least silence between two sentences. What closes the lips
+	// within a word takes half of it.
+	pauseTime = 150 * time.Millisecond
+	// pauseLevel is what a pause may have of full scale: −40 dBFS, above the noise
+	// of a room in a recording.
+	pauseLevel = 0.01
 )
 
 // fader lets a play fade out: from the moment it is told to, the source loses
@@ -31,10 +42,15 @@ type fader struct {
 	// A play that is turned down goes on: its samples are multiplied by 1-down,
 	// and down moves to aim within fadeTime.
 	down, aim float32
+
+	patience time.Duration // for a pause, when it was told to fade; spent: 0
+	waited   audio.Frames  // handed out since then
+	hush     audio.Frames  // of them, quiet ones at the end
 }
 
 // cut ends a performance: at once before it has begun, with a fade after that.
-// Only the first call counts.
+// Only the first call counts, but for one that does not wait for a pause after
+// one that does.
 func (p *performance) cut(cause error) {
 	if p.stage.CompareAndSwap(pending, withdrawn) {
 		p.cancel(cause)
@@ -55,12 +71,45 @@ func (f *fader) begin(cancel context.CancelCauseFunc, cause error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.cause != nil {
+		if f.patience > 0 && !errors.Is(cause, errPreempted) {
+			f.cause = cause
+			f.fade()
+		}
 		return
 	}
 	f.cause = cause
+	if errors.Is(cause, errPreempted) && f.read > 0 {
+		f.patience = pauseWait
+	}
 	// It outlives the play at most by its wait; cancelling what is over does
 	// nothing.
-	f.timer = time.AfterFunc(fadeWait, func() { cancel(cause) })
+	f.timer = time.AfterFunc(f.patience+fadeWait, func() { cancel(cause) })
+}
+
+// fade ends the wait for a pause.
+func (f *fader) fade() {
+	f.patience = 0
+	f.timer.Reset(fadeWait)
+}
+
+// holds reports whether the fade waits on behind a frame: for a pause, within
+// its patience.
+func (f *fader) holds(frame []float32, rate int) bool {
+	if f.patience == 0 {
+		return false
+	}
+	f.waited++
+	f.hush++
+	for _, v := range frame {
+		if v > pauseLevel || v < -pauseLevel {
+			f.hush = 0
+		}
+	}
+	if f.hush >= audio.FramesIn(pauseTime, rate) || f.waited >= audio.FramesIn(f.patience, rate) {
+		f.fade()
+		return false
+	}
+	return true
 }
 
 // over returns src as it sounds under the fader.
@@ -115,6 +164,9 @@ func (f *fader) apply(samples []float32, format audio.Format) {
 		f.level = whole // it has not begun: not even a breath of it
 	}
 	for i := range frames {
+		if f.holds(samples[int(i)*format.Channels:int(i+1)*format.Channels], format.Rate) {
+			continue
+		}
 		gain := float32(0)
 		if f.level < whole {
 			gain = 1 - float32(f.level)/float32(whole)

@@ -13,25 +13,18 @@ const urgentGap = 2 * time.Second
 
 // urgentFirst puts what cuts in to the front and reports whether there is any.
 func urgentFirst(due []*entry) ([]*entry, bool) {
-	slices.SortStableFunc(due, func(a, b *entry) int {
-		switch {
-		case a.Urgent == b.Urgent:
-			return 0
-		case a.Urgent:
-			return -1
-		}
-		return 1
-	})
-	return due, len(due) > 0 && due[0].Urgent
+	slices.SortStableFunc(due, func(a, b *entry) int { return int(b.class() - a.class()) })
+	return due, len(due) > 0 && due[0].class() == Urgent
 }
 
 // makeWay ends what sounds when something urgent is due that can sound, and
 // remembers why the others wait.
 func (e *Engine) makeWay(now walltime.Stamp, urgent bool, due []*entry) {
 	e.mu.Lock()
-	sounds := e.current != nil && e.current.play.Urgent
+	sounds := e.current != nil && e.current.play.class() == Urgent
+	ends := e.current != nil && len(due) > 0 && due[0].class().Ends(e.current.play.class())
 	e.mu.Unlock()
-	if urgent && !sounds {
+	if ends {
 		if _, ready := e.consider(now, due[0], now.Wall.Add(lateLead+e.o.LeadIn)); ready {
 			e.mu.Lock()
 			if e.current != nil {
