@@ -248,6 +248,11 @@ func (p officePlanner) PointSlots(ctx context.Context, id fleet.PointID, from sc
 	return p.c.Planner.PointSlots(ctx, id, from, days, now)
 }
 
+func (p officePlanner) ProgrammeEffect(ctx context.Context, file string, yaml []byte, now time.Time) (*web.Effect, []web.Problem, error) {
+	eff, problems, err := p.c.Planner.ProgrammeEffect(ctx, file, yaml, now)
+	return (*web.Effect)(eff), webProblems(problems), err
+}
+
 func webProblems(problems []planner.Problem) []web.Problem {
 	list := make([]web.Problem, 0, len(problems))
 	for _, pr := range problems {

@@ -123,3 +123,20 @@ func kindOfChange(b, a *Slot) ChangeKind {
 	}
 	return ""
 }
+
+// Alike groups points for which c computes the same slots, in the order of each
+// group's first point.
+func (c *Compiler) Alike(points []Point) [][]Point {
+	var out [][]Point
+	index := make(map[*pointKind]int)
+	for _, p := range points {
+		k := c.lockedKind(p)
+		i, ok := index[k]
+		if !ok {
+			i = len(out)
+			index[k], out = i, append(out, nil)
+		}
+		out[i] = append(out[i], p)
+	}
+	return out
+}

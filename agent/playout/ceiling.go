@@ -66,9 +66,6 @@ func within(starts []time.Time, at time.Time) (n int) {
 	return n
 }
 
-// longest is more than any sound that a device holds (agent/library).
-const longest = 24 * time.Hour
-
 // Allowed reports whether all of [start, end) lies within the daily windows of
 // c, by the clock on the wall of its zone: in the hour that autumn repeats, in
 // both of its passes. Windows that touch are one, over midnight too. A zone
@@ -78,31 +75,7 @@ func Allowed(c wire.Ceilings, start, end time.Time) bool {
 	if err != nil || c.Zone == "" {
 		return false
 	}
-	return allowedIn(zone, c.Allowed, start, end)
-}
-
-// allowedIn looks at start and at every minute that begins before end: windows
-// begin and end with minutes, and so do the hours that clocks are changed by.
-func allowedIn(zone *time.Location, windows []wire.DailyWindow, start, end time.Time) bool {
-	if end.Sub(start) > longest || !inWindow(windows, start.In(zone)) {
-		return false
-	}
-	for at := start.Truncate(time.Minute).Add(time.Minute); at.Before(end); at = at.Add(time.Minute) {
-		if !inWindow(windows, at.In(zone)) {
-			return false
-		}
-	}
-	return true
-}
-
-func inWindow(windows []wire.DailyWindow, local time.Time) bool {
-	minute := local.Hour()*60 + local.Minute()
-	for _, w := range windows {
-		if w.FirstMin <= minute && minute < w.LastMin {
-			return true
-		}
-	}
-	return false
+	return c.Allows(zone, start, end)
 }
 
 // Beyond returns what of p goes beyond the ceilings of m, in the operator's
@@ -128,7 +101,7 @@ func Beyond(p *wire.Plan, m *wire.Manifest) string {
 				return fmt.Sprintf("play %s: its clip is not in the manifest", play.ID)
 			case dur > limit:
 				return fmt.Sprintf("play %s: a clip of %v, at most %v are allowed", play.ID, dur.Round(time.Second), limit)
-			case !allowedIn(zone, m.Ceilings.Allowed, play.At, play.At.Add(dur)):
+			case !m.Ceilings.Allows(zone, play.At, play.At.Add(dur)):
 				return fmt.Sprintf("play %s at %s", play.ID, play.At.In(zone).Format("2006-01-02 15:04:05"))
 			case c.GainDB+play.GainDB > m.Ceilings.MaxGainDB:
 				return fmt.Sprintf("play %s: %+.1f dB, at most %+.1f are allowed", play.ID, c.GainDB+play.GainDB, m.Ceilings.MaxGainDB)

@@ -122,6 +122,11 @@ func (p *Planner) together(ctx context.Context, parsed *schedules.Programme, w *
 	for _, c := range compiler.Conflicts(points, today, checkDays) {
 		problems = append(problems, Problem{Text: c.Text("zh"), TextEN: c.Text("en")})
 	}
+	outside, err := p.beyond(ctx, parsed, compiler, w, points, today)
+	if err != nil {
+		return nil, err
+	}
+	problems = append(problems, outside...)
 	return append(problems, fromErrors(compiler.Warnings(today, p.o.HorizonDays), false)...), nil
 }
 

@@ -40,6 +40,16 @@ type Holidays interface {
 	ImportHolidays(ctx context.Context, t schedules.HolidayTable, source, by string, now time.Time) error
 }
 
+// Outlook is what slots there will be.
+type Outlook interface {
+	// PointSlots returns what a point is owed by the programmes in force, silenced
+	// slots included, by start.
+	PointSlots(ctx context.Context, id fleet.PointID, from schedules.Date, days int, now time.Time) ([]schedules.Slot, error)
+	// ProgrammeEffect says what putting a programme in force would change in the
+	// coming month; nil where its problems forbid even to store it.
+	ProgrammeEffect(ctx context.Context, file string, yaml []byte, now time.Time) (*Effect, []Problem, error)
+}
+
 // calendar returns the holiday tables as they stand.
 func (s *Server) calendar(ctx context.Context) (*schedules.Calendar, error) {
 	cal, err := s.o.Almanac.Calendar(ctx)

@@ -141,6 +141,11 @@ func (p testPlanner) HolidayEffect(ctx context.Context, h schedules.HolidayTable
 	return (*Effect)(eff), err
 }
 
+func (p testPlanner) ProgrammeEffect(ctx context.Context, file string, yaml []byte, now time.Time) (*Effect, []Problem, error) {
+	eff, problems, err := p.Planner.ProgrammeEffect(ctx, file, yaml, now)
+	return (*Effect)(eff), webProblems(problems), err
+}
+
 func webChange(c planner.Change) Change {
 	return Change{
 		Points: c.Points, Devices: c.Devices, Slots: c.Slots, Silenced: c.Silenced,
@@ -227,5 +232,5 @@ func (w *world) activate(t testing.TB, yaml []byte, at time.Time) fleet.Programm
 
 // testCeilings are what was signed for the test world.
 var testCeilings = wire.Ceilings{
-	Zone: "Asia/Shanghai", Allowed: []wire.DailyWindow{{FirstMin: 360, LastMin: 1320}}, MaxVolumePct: 60, MaxPlaysPerHour: 30, MaxClipS: 180,
+	Zone: "Asia/Shanghai", Allowed: []wire.DailyWindow{{FirstMin: 360, LastMin: 1320}}, MaxGainDB: 20, MaxVolumePct: 60, MaxPlaysPerHour: 30, MaxClipS: 180,
 }

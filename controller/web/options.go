@@ -197,9 +197,6 @@ type Planner interface {
 	Preview(ctx context.Context, file string, yaml []byte, points []fleet.PointID, from schedules.Date, days int, now time.Time) (map[fleet.PointID][]schedules.Slot, []Problem, error)
 	WhatIf(ctx context.Context, id fleet.ProgrammeID, now time.Time) (Change, error)
 	Activate(ctx context.Context, id fleet.ProgrammeID, now time.Time) (Change, error)
-	// PointSlots returns what a point is owed by the programmes in force, silenced
-	// slots included, by start.
-	PointSlots(ctx context.Context, id fleet.PointID, from schedules.Date, days int, now time.Time) ([]schedules.Slot, error)
 }
 
 // JoinCodes is where codes for new devices are kept, by hash.
@@ -288,6 +285,7 @@ type Options struct {
 	Planner    Planner
 	Almanac    Almanac
 	Holidays   Holidays
+	Outlook    Outlook
 	JoinCodes  JoinCodes
 	Trust      Trust
 	Audit      Audit
@@ -361,6 +359,8 @@ func (o *Options) validate() error {
 		return errors.New("web options: Almanac and Holidays are required")
 	case o.Library == nil, o.Reels == nil, o.Transfers == nil, o.Settings == nil, o.Week == nil:
 		return errors.New("web options: Library, Reels, Transfers, Settings and Week are required")
+	case o.Almanac == nil, o.Holidays == nil, o.Outlook == nil:
+		return errors.New("web options: Almanac, Holidays and Outlook are required")
 	case o.JoinCodes == nil, o.Trust == nil, o.Audit == nil, o.AuditBook == nil:
 		return errors.New("web options: JoinCodes, Trust, Audit and AuditBook are required")
 	case o.Publications == nil, o.Losses == nil, o.Recovery == nil, o.Evidence == nil, o.Incidents == nil:

@@ -34,6 +34,7 @@ type programmeView struct {
 	Preview    *previewView
 	Change     *changeView
 	Delivery   *deliveryView
+	Effect     *effectView // of putting it in force; nil where that was not asked for
 }
 
 // previewView is what one point would sound on some days.
@@ -239,8 +240,29 @@ func (s *Server) confirmProgramme(ctx context.Context, v *visit, r *http.Request
 	default:
 		c.Kept -= c.Altered
 		view.Change = &changeView{Change: c, From: v.L.Date(c.From), To: v.L.Date(c.To)}
+		if view.Effect, err = s.programmeEffect(ctx, v, view.Name, []byte(view.YAML)); err != nil {
+			return f, err
+		}
 	}
 	return f, nil
+}
+
+// programmeEffect is what putting a programme in force would do to the slots of
+// the coming month; nil where its problems forbid to say.
+func (s *Server) programmeEffect(ctx context.Context, v *visit, file string, yaml []byte) (*effectView, error) {
+	eff, _, err := s.o.Outlook.ProgrammeEffect(ctx, file, yaml, v.Now)
+	if err != nil || eff == nil {
+		return nil, err
+	}
+	points, err := s.o.Registry.Points(ctx, fleet.PointFilter{})
+	if err != nil {
+		return nil, fmt.Errorf("reading points: %w", err)
+	}
+	cal, err := s.calendar(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.effectView(v.L, cal, eff, points, v.Now), nil
 }
 
 // activeVersion is the version of a programme in force, as a field of the audit.
