@@ -245,3 +245,17 @@ func (b *branch) at(name string) *branch {
 	}
 	return b
 }
+
+// FieldOf turns the key path of an error about p into the name of the field of
+// Fields, or the beginning of names, that it is about.
+func (p *Programme) FieldOf(key string) string {
+	fields, err := Fields(p)
+	if err != nil {
+		return key
+	}
+	root := &branch{}
+	for name, values := range fields {
+		root.put(strings.Split(name, "."), values)
+	}
+	return root.field(key)
+}
