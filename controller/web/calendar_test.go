@@ -160,5 +160,7 @@ func calendarFamilies(f map[string][]string) {
 	}
 	f["entry.scope."] = []string{"all", "tag", "unit", "point"}
 	f["entry.area."] = []string{"tags", "units", "points"}
+	f["done."] = append(f["done."], "draft")
+	f["pf."] = []string{"name", "id", "zone", "from", "to", "daily_budget", "times", "gain_db", "document"}
 	f["change."] = []string{"added", "removed", "silenced", "sounding", "moved", "lowered", "altered"}
 }

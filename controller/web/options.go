@@ -286,6 +286,7 @@ type Options struct {
 	Almanac    Almanac
 	Holidays   Holidays
 	Outlook    Outlook
+	Drafts     Drafts
 	JoinCodes  JoinCodes
 	Trust      Trust
 	Audit      Audit
@@ -361,6 +362,8 @@ func (o *Options) validate() error {
 		return errors.New("web options: Library, Reels, Transfers, Settings and Week are required")
 	case o.Almanac == nil, o.Holidays == nil, o.Outlook == nil:
 		return errors.New("web options: Almanac, Holidays and Outlook are required")
+	case o.Almanac == nil, o.Holidays == nil, o.Outlook == nil, o.Drafts == nil:
+		return errors.New("web options: Almanac, Holidays, Outlook and Drafts are required")
 	case o.JoinCodes == nil, o.Trust == nil, o.Audit == nil, o.AuditBook == nil:
 		return errors.New("web options: JoinCodes, Trust, Audit and AuditBook are required")
 	case o.Publications == nil, o.Losses == nil, o.Recovery == nil, o.Evidence == nil, o.Incidents == nil:

@@ -20,6 +20,7 @@ type programmesView struct {
 	Codes    int
 	MayWrite bool
 	Form     programmeForm
+	Drafts   []programmeRow // of the user's own, half written
 }
 
 // programmeRow is one version of a programme.
@@ -79,6 +80,13 @@ func (s *Server) programmesWith(ctx context.Context, v *visit, r *http.Request, 
 		}
 		last = p.Code
 		view.Rows = append(view.Rows, row)
+	}
+	drafts, err := s.o.Drafts.FormDrafts(ctx, v.User.Login)
+	if err != nil {
+		return f, fmt.Errorf("reading drafts: %w", err)
+	}
+	for _, d := range drafts {
+		view.Drafts = append(view.Drafts, programmeRow{Href: fmt.Sprintf("/drafts/%d", d.ID), Name: d.Title, Uploaded: v.L.Stamp(d.Saved, v.Now)})
 	}
 	f.V = view
 	return f, nil

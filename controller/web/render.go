@@ -102,10 +102,11 @@ func functions(l *lang, a *assets, t *template.Template) template.FuncMap {
 		"t": l.T, "asset": a.url,
 		"date": l.Date, "weekday": l.Weekday, "clock": l.Clock, "clocksec": l.ClockSec, "stamp": l.Stamp,
 		"span": l.Span, "length": l.Length,
-		"verdict": func(v fleet.Verdict) string { return l.T("verdict." + string(v)) },
-		"grade":   func(g fleet.Grade) string { return l.T("grade." + string(g)) },
-		"kind":    func(k fleet.PointKind) string { return l.T("kind." + string(k)) },
-		"short":   short,
+		"verdict":      func(v fleet.Verdict) string { return l.T("verdict." + string(v)) },
+		"grade":        func(g fleet.Grade) string { return l.T("grade." + string(g)) },
+		"kind":         func(k fleet.PointKind) string { return l.T("kind." + string(k)) },
+		"short":        short,
+		"editorbasics": func() []editorField { return editorBasics }, "editorrule": func() []editorField { return editorRule },
 		"weekdays": func() []string {
 			return []string{l.T("weekday.short.mon"), l.T("weekday.short.tue"), l.T("weekday.short.wed"), l.T("weekday.short.thu"), l.T("weekday.short.fri"), l.T("weekday.short.sat"), l.T("weekday.short.sun")}
 		},

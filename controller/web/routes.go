@@ -56,6 +56,7 @@ func (s *Server) routes() http.Handler {
 	s.may(mux, fleet.ActActivate, "POST /programmes", s.uploadProgramme)
 	s.may(mux, fleet.ActActivate, "POST /programmes/{id}/activate", s.activateProgramme)
 
+	s.editorRoutes(mux)
 	s.calendarRoutes(mux)
 
 	// compliance

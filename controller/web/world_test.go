@@ -144,7 +144,7 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 		Mutes: w.mutes, Urgent: w.urgent, Insertions: w.store, Ceilings: testCeilings,
 		Speech: speech.New(speech.Options{}), Utterances: w.store, UrgentTexts: w.store, QuietRules: w.planner,
 		Approvals: w.store,
-		Media:     w.media, Planner: testPlanner{w.planner}, Almanac: testPlanner{w.planner}, Holidays: testPlanner{w.planner}, Outlook: testPlanner{w.planner}, Trust: testTrust{}, Keys: testKeys{w}, Evidence: testEvidence{w}, Logins: logins, Events: w.hub,
+		Media:     w.media, Planner: testPlanner{w.planner}, Almanac: testPlanner{w.planner}, Holidays: testPlanner{w.planner}, Outlook: testPlanner{w.planner}, Drafts: w.store, Trust: testTrust{}, Keys: testKeys{w}, Evidence: testEvidence{w}, Logins: logins, Events: w.hub,
 		AuditBook: testAudit{w.store, w},
 		Logger:    slog.New(slog.NewTextHandler(w.log, nil)), Zone: shanghai, Now: w.now, Version: "0.1", Demo: true,
 	}
