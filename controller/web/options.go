@@ -356,12 +356,8 @@ func (o *Options) validate() error {
 		return errors.New("web options: Registry, Scopes, Points, Devices, Admission and Ledger are required")
 	case o.Clips == nil, o.Approvals == nil, o.Media == nil, o.Programmes == nil, o.Planner == nil:
 		return errors.New("web options: Clips, Approvals, Media, Programmes and Planner are required")
-	case o.Almanac == nil, o.Holidays == nil:
-		return errors.New("web options: Almanac and Holidays are required")
 	case o.Library == nil, o.Reels == nil, o.Transfers == nil, o.Settings == nil, o.Week == nil:
 		return errors.New("web options: Library, Reels, Transfers, Settings and Week are required")
-	case o.Almanac == nil, o.Holidays == nil, o.Outlook == nil:
-		return errors.New("web options: Almanac, Holidays and Outlook are required")
 	case o.Almanac == nil, o.Holidays == nil, o.Outlook == nil, o.Drafts == nil:
 		return errors.New("web options: Almanac, Holidays, Outlook and Drafts are required")
 	case o.JoinCodes == nil, o.Trust == nil, o.Audit == nil, o.AuditBook == nil:
