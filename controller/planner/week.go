@@ -35,7 +35,7 @@ func (p *Planner) Week(ctx context.Context, days int, now time.Time) (fleet.Week
 				continue
 			}
 			windows[windowOf(s, w.office)] = true
-			clips, err := w.resolve(s)
+			clips, _, err := w.resolve(s, schedules.DateOf(now, w.office))
 			if err != nil || len(clips) == 0 {
 				continue // the programme's own page says so
 			}
