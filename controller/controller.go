@@ -44,6 +44,8 @@ import (
 	"gatecast/controller/planner"
 	"gatecast/controller/relay"
 	"gatecast/controller/robot"
+	"gatecast/controller/roster"
+	"gatecast/controller/sheet"
 	"gatecast/controller/speech"
 	"gatecast/controller/store"
 	"gatecast/controller/trust"
@@ -307,6 +309,10 @@ func (c *Controller) openPages() (err error) {
 	}); err != nil {
 		return err
 	}
+	desk, err := roster.New(roster.Options{Places: c.Store, People: c.Store, Register: c.Store, Zone: zone, Limits: sheet.DefaultLimits()})
+	if err != nil {
+		return err
+	}
 	c.pages, err = web.New(web.Options{
 		Registry: c.Store, Scopes: c.Store, Points: officePoints{c}, Devices: c.Store, Admission: officeAdmission{c}, Ledger: c.Store, Clips: c.Store, Approvals: officeApprovals{c.Store, c}, Media: officeMedia{c}, Programmes: c.Store,
 		Library: c.Store, Reels: officeReels{c}, Transfers: c.parts, Settings: c.Store, Week: c.Planner.Week,
@@ -317,6 +323,7 @@ func (c *Controller) openPages() (err error) {
 		Mutes: c.mutes, Urgent: c.urgent, Ceilings: c.ceilings, Insertions: c.Store,
 		Speech: speech.New(speech.Options{Command: c.o.Config.Speech.Command, Timeout: c.o.Config.Speech.Timeout}), Utterances: c.Store, UrgentTexts: c.Store, QuietRules: c.Planner, Quiet: c.quiet,
 		Events: c.hub, OnAttack: c.incidents.Report, Trouble: c.Store.Trouble, Logger: c.part("web"), Zone: zone, Name: c.o.Config.Name, Version: c.o.Version, Demo: c.o.Demo,
+		RosterDesk:     desk,
 		Robots:         officeRobots{c.Store, c.robots},
 		AdminAddresses: c.o.Config.Web.Admins(), TrustedProxies: c.o.Config.Web.Proxies(), Insist: c.certificate != nil, Certificates: c.certificates(), Tokens: c.Store,
 	})

@@ -87,6 +87,9 @@ const (
 	AuditPointTime    AuditCode = "point_time"
 	AuditConfirmPlans AuditCode = "confirm_plans"
 	AuditRegistry     AuditCode = "registry"        // the registry was imported
+	AuditRoster       AuditCode = "roster"          // so by importing a roster; Detail is the file
+	AuditRosterExport AuditCode = "roster_export"   // a roster was given out; Object names it
+	AuditRosterWhole  AuditCode = "roster_whole"    // with whole telephone numbers; Detail is the reason
 	AuditRegister     AuditCode = "register"        // a thing of the registry was added, changed or removed
 	AuditUnitChange   AuditCode = "unit_change"     // a unit moves, is merged or gives a part away
 	AuditPointStage   AuditCode = "point_stage"     // a point owes from when, or no more
@@ -143,6 +146,7 @@ const (
 
 // AuditCodes is every code, in the order in which a page offers them.
 var AuditCodes = []AuditCode{
+	AuditRoster, AuditRosterExport, AuditRosterWhole,
 	AuditLogin, AuditLoginRefused, AuditLogout, AuditPassword, AuditForbidden, AuditConsole, AuditToken, AuditTokenRevoked,
 	AuditCodeRefused, AuditCodeOn, AuditCodeOff, AuditRecoveryCodes, AuditSessionsEnded,
 	AuditUserAdd, AuditUserChange, AuditUserPassword, AuditUserUnlock, AuditUserCode, AuditAccountRules,

@@ -146,7 +146,7 @@ func (r *reading) outcome(out fleet.RegistryOutcome) {
 		if l.Did == fleet.DidRefuse {
 			continue
 		}
-		if l.Did = result.Did; l.Did != fleet.DidChange {
+		if l.Did = result.Did; l.Did == fleet.DidNothing {
 			l.Changes = nil
 		}
 	}

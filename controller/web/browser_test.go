@@ -187,6 +187,7 @@ func (w *world) tour(t testing.TB) map[string]string {
 	pages["draft"], pages["activate"] = programmePath(draft.ID), programmePath(draft.ID)+"/activate"
 	w.trouble(t, pages)
 	w.chat(t)
+	pages["rosters"], pages["rostercheck"] = "/rosters", w.checked(t)
 	unused, err := w.store.ClipByName(t.Context(), "gongjianfa")
 	if err != nil {
 		t.Fatal(err)

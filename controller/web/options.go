@@ -305,6 +305,7 @@ type Options struct {
 	Ceilings     wire.Ceilings // what the signed envelope allows, for warnings
 	Speech       Speech
 	Utterances   Utterances
+	RosterDesk   RosterDesk
 
 	QuietRules  QuietRules
 	UrgentTexts UrgentTexts
@@ -352,6 +353,8 @@ type Options struct {
 
 func (o *Options) validate() error {
 	switch {
+	case o.RosterDesk == nil:
+		return errors.New("web options: RosterDesk is required")
 	case o.Registry == nil, o.Scopes == nil, o.Points == nil, o.Devices == nil, o.Admission == nil, o.Ledger == nil:
 		return errors.New("web options: Registry, Scopes, Points, Devices, Admission and Ledger are required")
 	case o.Clips == nil, o.Approvals == nil, o.Media == nil, o.Programmes == nil, o.Planner == nil:

@@ -28,6 +28,7 @@ func (s *Server) routes() http.Handler {
 	s.may(mux, fleet.ActAccount, "POST /password", s.changePassword)
 
 	s.myRoutes(mux)
+	s.rosterRoutes(mux)
 	s.incidentRoutes(mux)
 	s.accountRoutes(mux)
 	s.userRoutes(mux)

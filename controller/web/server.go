@@ -29,6 +29,7 @@ type Server struct {
 	planned weekMemo
 
 	previews *previews
+	checks   *rosterChecks
 
 	stop context.CancelFunc // ends the event streams
 	done context.Context
@@ -40,7 +41,7 @@ func New(o Options) (*Server, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, guesses: newGuesses(), results: newResults(), refused: newRefusals(), views: newViews(), previews: newPreviews()}
+	s := &Server{o: o, guesses: newGuesses(), results: newResults(), refused: newRefusals(), views: newViews(), previews: newPreviews(), checks: newRosterChecks()}
 	var err error
 	if s.langs, err = loadLanguages(o.Zone, o.Now()); err != nil {
 		return nil, err

@@ -25,7 +25,9 @@ import (
 	"gatecast/controller/notary"
 	"gatecast/controller/planner"
 	"gatecast/controller/robot"
+	"gatecast/controller/roster"
 	"gatecast/controller/sample"
+	"gatecast/controller/sheet"
 	"gatecast/controller/speech"
 	"gatecast/controller/store"
 	"gatecast/controller/trust"
@@ -136,8 +138,17 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 	if w.robots, err = robot.New(robot.Options{Store: w.store, Say: say, Office: "示例街道", Zone: shanghai, Now: w.now, Hosts: []string{"screen.example:8080"}}); err != nil {
 		t.Fatal(err)
 	}
+	desk, err := roster.New(roster.Options{Places: w.store, People: w.store, Register: w.store, Zone: shanghai, Limits: sheet.DefaultLimits()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	desk, err := roster.New(roster.Options{Places: w.store, People: w.store, Register: w.store, Zone: shanghai, Limits: sheet.DefaultLimits()})
+	if err != nil {
+		t.Fatal(err)
+	}
 	o := Options{
-		Library: w.store, Reels: testReels{w.store, w.media}, Transfers: w.parts, Settings: w.store, Week: w.planner.Week,
+		RosterDesk: desk,
+		Library:    w.store, Reels: testReels{w.store, w.media}, Transfers: w.parts, Settings: w.store, Week: w.planner.Week,
 		Robots:   testRobots{w.store, w.robots},
 		Registry: w.store, Scopes: w.store, Points: w.store, Devices: w.store, Admission: testAdmission{w}, Ledger: w.store, JoinCodes: w.store, Audit: w.store, Publications: w.store, Losses: w.store, Recovery: w.store, Incidents: w.store, Tokens: w.store, Clips: w.store, Programmes: w.store,
 		Dispatch: w.dispatch, Replacements: w.store, Complaints: w.store, ComplaintDesk: w.complaints, Plans: testPlans{w},
