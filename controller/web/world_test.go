@@ -142,10 +142,6 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	desk, err := roster.New(roster.Options{Places: w.store, People: w.store, Register: w.store, Zone: shanghai, Limits: sheet.DefaultLimits()})
-	if err != nil {
-		t.Fatal(err)
-	}
 	o := Options{
 		RosterDesk: desk,
 		Library:    w.store, Reels: testReels{w.store, w.media}, Transfers: w.parts, Settings: w.store, Week: w.planner.Week,
