@@ -220,7 +220,7 @@ func (c *Controller) openPlanning() error {
 	if err != nil {
 		return err
 	}
-	if c.dispatch, err = dispatch.New(dispatch.Options{Book: c.Store, Planner: c.Planner, Zone: zone, Logger: c.part("dispatch")}); err != nil {
+	if c.dispatch, err = dispatch.New(dispatch.Options{Book: c.Store, Planner: c.Planner, Zone: zone, Lead: c.o.Config.Sound.ReplaceLead, Logger: c.part("dispatch")}); err != nil {
 		return err
 	}
 	if c.complaints, err = complaint.New(complaint.Options{Book: c.Store, Mutes: c.mutes, Planner: c.Planner, Zone: zone, Logger: c.part("complaint")}); err != nil {

@@ -69,6 +69,7 @@ type Sound struct {
 	MaxVolumePct int           `yaml:"max_volume_pct" doc:"Highest mixer volume, 1 to 100 percent."`
 	MaxPerHour   int           `yaml:"max_plays_per_hour" doc:"Per point, 1 to 720."`
 	MaxClip      time.Duration `yaml:"max_clip" doc:"Longest clip, 1s to 10m."`
+	ReplaceLead  time.Duration `yaml:"replace_lead" doc:"A clip can be replaced in a slot, and that undone, until so long before it starts, 1s to 1h."`
 }
 
 // Speech configures the synthesiser of texts.
@@ -123,7 +124,7 @@ func Defaults() Config {
 		Devices: Devices{HTTPS: ":8444", MQTT: ":8883", StaleAfter: 14 * 24 * time.Hour},
 		Sound: Sound{
 			Zone: "Asia/Shanghai", Hours: []string{"06:00-22:00"}, Night: "22:00-06:00", Midday: "12:00-14:00", MaxGainDB: 24,
-			MaxVolumePct: 80, MaxPerHour: 20, MaxClip: 3 * time.Minute,
+			MaxVolumePct: 80, MaxPerHour: 20, MaxClip: 3 * time.Minute, ReplaceLead: 2 * time.Minute,
 		},
 		Speech:    Speech{Command: []string{}, Timeout: 20 * time.Second},
 		Robots:    Robots{Hosts: []string{}},
@@ -180,6 +181,9 @@ func (c Config) Validate(file string) error {
 	}
 	if _, err := time.LoadLocation(c.Sound.Zone); err != nil || c.Sound.Zone == "" {
 		fail("sound.zone", "%q is no time zone such as Asia/Shanghai", c.Sound.Zone)
+	}
+	if l := c.Sound.ReplaceLead; l < time.Second || l > time.Hour {
+		fail("sound.replace_lead", "%s is outside 1s to 1h", l)
 	}
 	if _, err := c.Sound.windows(); err != nil {
 		fail("sound.allowed_hours", "%v", err)

@@ -37,7 +37,7 @@ type Planner interface {
 	Reach(ctx context.Context, r fleet.Replacement, from, now time.Time) ([]fleet.ReplacedAt, error)
 	Fits(ctx context.Context, r fleet.Replacement, now time.Time) ([]planner.Problem, error)
 	// Sounding returns the slots to come and what sounds in them.
-	Sounding(ctx context.Context, days int, now time.Time) ([]fleet.Sounding, error)
+	Sounding(ctx context.Context, days int, from, now time.Time) ([]fleet.Sounding, error)
 	Replan(ctx context.Context, now time.Time) (planner.Summary, error)
 	Poke()
 }
@@ -47,6 +47,7 @@ type Options struct {
 	Book    Book
 	Planner Planner
 	Zone    *time.Location // the office's
+	Lead    time.Duration  // how long before its start a slot is settled; 0 means fleet.DefaultReplaceLead
 	Logger  *slog.Logger   // nil discards
 }
 
@@ -57,6 +58,9 @@ type Desk struct{ o Options }
 func New(o Options) (*Desk, error) {
 	if o.Book == nil || o.Planner == nil || o.Zone == nil {
 		return nil, errors.New("dispatch options: Book, Planner and Zone are required")
+	}
+	if o.Lead <= 0 {
+		o.Lead = fleet.DefaultReplaceLead
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -88,7 +92,7 @@ func (d *Desk) Replace(ctx context.Context, by fleet.User, o fleet.ReplaceOrder,
 	}
 	r = fleet.Replacement{
 		At: now, By: by.Login, Name: by.Name, Reason: reason, Old: old.SHA256, OldName: old.Name, New: next.SHA256, NewName: next.Name,
-		Slots: slices.Compact(slices.Sorted(slices.Values(o.Slots))), From: o.From, To: o.To,
+		Slots: slices.Compact(slices.Sorted(slices.Values(o.Slots))), From: o.From, To: o.To, Lead: d.o.Lead,
 	}
 	standing, err := d.o.Book.Replacements(ctx)
 	if err != nil {
@@ -117,13 +121,13 @@ func (d *Desk) reach(ctx context.Context, r fleet.Replacement, next fleet.Clip, 
 	if err := fleet.CheckReplacement(r, next, d.day(now)); err != nil {
 		return nil, err
 	}
-	at, err := d.o.Planner.Reach(ctx, r, now.Add(fleet.ReplaceLead), now)
+	at, err := d.o.Planner.Reach(ctx, r, now.Add(r.Lead), now)
 	if err != nil {
 		return nil, fmt.Errorf("looking where the clip sounds: %w", err)
 	}
 	if len(at) == 0 {
-		return nil, refuse("所选的时段里没有素材“%s”，或者离开播已不足两分钟。请核对时段和日期。",
-			"Clip %q sounds in none of these slots, or they start in less than two minutes. Check slots and days.", r.OldName)
+		return nil, refuse("所选的时段里没有素材“%s”，或者离开播已不足 %s。请核对时段和日期。",
+			"Clip %q sounds in none of these slots, or they start in less than %s. Check slots and days.", r.OldName, r.Lead)
 	}
 	problems, err := d.o.Planner.Fits(ctx, r, now)
 	if err != nil {
@@ -139,7 +143,7 @@ func (d *Desk) reach(ctx context.Context, r fleet.Replacement, next fleet.Clip, 
 	return at, nil
 }
 
-// Undo has the old clip back in every slot that starts fleet.ReplaceLead from
+// Undo has the old clip back in every slot that starts r.Lead from
 // now or later. When there is none left, nothing is undone and the error says
 // why. Otherwise as Replace.
 func (d *Desk) Undo(ctx context.Context, by fleet.User, id fleet.ReplacementID, reason string, now time.Time) (fleet.Replacement, error) {
@@ -161,8 +165,8 @@ func (d *Desk) Undo(ctx context.Context, by fleet.User, id fleet.ReplacementID, 
 	if r.Undone.IsZero() && !left {
 		return r, &fleet.Error{
 			Code:   fleet.Conflict,
-			Text:   "已经不能撤回：撤回要在时段开始前两分钟以前按下，这次更换的时段都已开始或就要开始。已播和正在播的不受影响；要换回，请对以后的时段再做一次更换。",
-			TextEN: "It is too late to undo this: that has to be done two minutes before the slot, and every slot of this replacement has begun or is about to. To go back, replace the clip in later slots.",
+			Text:   fmt.Sprintf("已经不能撤回：撤回要在时段开始前 %s 以前按下，这次更换的时段都已开始或就要开始。已播和正在播的不受影响；要换回，请对以后的时段再做一次更换。", r.Lead),
+			TextEN: fmt.Sprintf("It is too late to undo this: that has to be done %s before the slot, and every slot of this replacement has begun or is about to. To go back, replace the clip in later slots.", r.Lead),
 		}
 	}
 	if err := d.o.Book.UndoReplacement(ctx, id, by.Login, reason, now); err != nil {
@@ -177,7 +181,7 @@ func (d *Desk) Left(ctx context.Context, r fleet.Replacement, now time.Time) (bo
 	if !r.Undone.IsZero() {
 		return false, nil
 	}
-	at, err := d.o.Planner.Reach(ctx, r, now.Add(fleet.ReplaceLead), now)
+	at, err := d.o.Planner.Reach(ctx, r, now.Add(r.Lead), now)
 	if err != nil {
 		return false, fmt.Errorf("looking where the clip sounds: %w", err)
 	}
@@ -187,7 +191,7 @@ func (d *Desk) Left(ctx context.Context, r fleet.Replacement, now time.Time) (bo
 // Sounding returns the slots of the coming days in which a clip can still be
 // replaced, and what sounds in each, by start.
 func (d *Desk) Sounding(ctx context.Context, now time.Time) ([]fleet.Sounding, error) {
-	return d.o.Planner.Sounding(ctx, soundingDays, now)
+	return d.o.Planner.Sounding(ctx, soundingDays, now.Add(d.o.Lead), now)
 }
 
 const soundingDays = 7

@@ -11,11 +11,11 @@ import (
 // ReplacementID is the row id of a Replacement; 0 means not stored yet.
 type ReplacementID int64
 
-// ReplaceLead is how long before a slot starts it is settled what sounds in
-// it: later orders, and later undoing, begin with the slot after it. Devices
+// DefaultReplaceLead is how long before a slot starts it is settled what sounds
+// in it: later orders, and later undoing, begin with the slot after it. Devices
 // that are connected have a plan within seconds; two minutes leave room for
 // one that reconnects, so that no slot is half one and half the other by order.
-const ReplaceLead = 2 * time.Minute
+const DefaultReplaceLead = 2 * time.Minute
 
 // Replacement is one 更换: a clip that sounds where programmes name another,
 // for some slots and days. Programmes stay as they are written; what they name
@@ -28,8 +28,9 @@ type Replacement struct {
 	Old, New string // SHA-256
 	OldName  string // names of the clips then
 	NewName  string
-	Slots    []string // "<programme>.<slot key>"; none means every slot
-	From, To Day      // first and last day in the office's zone; To empty: until it is undone
+	Slots    []string      // "<programme>.<slot key>"; none means every slot
+	From, To Day           // first and last day in the office's zone; To empty: until it is undone
+	Lead     time.Duration // how long before its start a slot is settled: the office's setting when it was ordered
 
 	Undone     time.Time // zero while it holds
 	UndoneBy   string
@@ -45,10 +46,10 @@ func (r Replacement) Holds(slot string, day Day, start time.Time) bool {
 		return false
 	case day < r.From || r.To != "" && day > r.To:
 		return false
-	case start.Before(r.At.Add(ReplaceLead)):
+	case start.Before(r.At.Add(r.Lead)):
 		return false
 	}
-	return r.Undone.IsZero() || start.Before(r.Undone.Add(ReplaceLead))
+	return r.Undone.IsZero() || start.Before(r.Undone.Add(r.Lead))
 }
 
 // ReplaceOrder is what somebody asks for.
@@ -74,12 +75,6 @@ type Sounding struct {
 // twice is ordering once.
 func (r Replacement) Same(o Replacement) bool {
 	return r.Undone.IsZero() && o.Undone.IsZero() && r.Old == o.Old && r.New == o.New && r.From == o.From && r.To == o.To && slices.Equal(r.Slots, o.Slots)
-}
-
-// Over reports whether r holds in no slot that starts at or after t on that day
-// or later.
-func (r Replacement) Over(today Day, t time.Time) bool {
-	return r.To != "" && r.To < today || !r.Undone.IsZero() && !t.Before(r.Undone.Add(ReplaceLead))
 }
 
 // ReplacedAt is where a replacement was expected when it was ordered.

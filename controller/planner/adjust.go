@@ -217,9 +217,9 @@ func (p *Planner) Fits(ctx context.Context, r fleet.Replacement, now time.Time) 
 	return problems, nil
 }
 
-// Sounding returns the slots that start from now+fleet.ReplaceLead on, on the
-// given number of days beginning with today, in the order of their starts.
-func (p *Planner) Sounding(ctx context.Context, days int, now time.Time) ([]fleet.Sounding, error) {
+// Sounding returns the slots that start at from or later, on the given number of
+// days beginning with today, in the order of their starts.
+func (p *Planner) Sounding(ctx context.Context, days int, from, now time.Time) ([]fleet.Sounding, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	q, err := p.programmed(ctx, now)
@@ -233,7 +233,7 @@ func (p *Planner) Sounding(ctx context.Context, days int, now time.Time) ([]flee
 	found := map[at]*fleet.Sounding{}
 	var list []*fleet.Sounding
 	for _, pt := range q.points {
-		for _, s := range q.slots(pt, schedules.DateOf(now, q.zone), days, now.Add(fleet.ReplaceLead), now) {
+		for _, s := range q.slots(pt, schedules.DateOf(now, q.zone), days, from, now) {
 			k := at{slotKey(s), s.Start.Unix()}
 			f := found[k]
 			if f == nil {

@@ -10,15 +10,15 @@ import (
 	"gatecast/internal/wire"
 )
 
-const replacementColumns = `id, at_us, by, name, reason, old, old_name, new, new_name, slots, from_day, to_day, undone_us, undone_by, undo_reason`
+const replacementColumns = `id, at_us, by, name, reason, old, old_name, new, new_name, slots, from_day, to_day, lead_us, undone_us, undone_by, undo_reason`
 
 func scanReplacement(r scanner) (p fleet.Replacement, err error) {
-	var at, undone int64
+	var at, lead, undone int64
 	var slots []byte
-	if err := r.Scan(&p.ID, &at, &p.By, &p.Name, &p.Reason, &p.Old, &p.OldName, &p.New, &p.NewName, &slots, &p.From, &p.To, &undone, &p.UndoneBy, &p.UndoReason); err != nil {
+	if err := r.Scan(&p.ID, &at, &p.By, &p.Name, &p.Reason, &p.Old, &p.OldName, &p.New, &p.NewName, &slots, &p.From, &p.To, &lead, &undone, &p.UndoneBy, &p.UndoReason); err != nil {
 		return p, err
 	}
-	p.At, p.Undone = wire.FromUS(at), wire.FromUS(undone)
+	p.At, p.Undone, p.Lead = wire.FromUS(at), wire.FromUS(undone), time.Duration(lead)*time.Microsecond
 	if err := json.Unmarshal(slots, &p.Slots); err != nil {
 		return p, fmt.Errorf("slots of replacement %d: %w", p.ID, err)
 	}
@@ -76,8 +76,8 @@ func (s *Store) AddReplacement(ctx context.Context, p fleet.Replacement, at []fl
 		if p.Slots == nil {
 			p.Slots = []string{}
 		}
-		err = t.row(`INSERT INTO replacements (at_us, by, name, reason, old, old_name, new, new_name, slots, from_day, to_day) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
-			wire.US(p.At), p.By, p.Name, p.Reason, p.Old, p.OldName, p.New, p.NewName, toJSON(p.Slots), string(p.From), string(p.To)).Scan(&p.ID)
+		err = t.row(`INSERT INTO replacements (at_us, by, name, reason, old, old_name, new, new_name, slots, from_day, to_day, lead_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+			wire.US(p.At), p.By, p.Name, p.Reason, p.Old, p.OldName, p.New, p.NewName, toJSON(p.Slots), string(p.From), string(p.To), p.Lead.Microseconds()).Scan(&p.ID)
 		if err != nil {
 			return result{}, err
 		}
@@ -92,7 +92,7 @@ func (s *Store) AddReplacement(ctx context.Context, p fleet.Replacement, at []fl
 	return done.p, done.again, err
 }
 
-// UndoReplacement ends an order from the slots on that fleet.ReplaceLead leaves.
+// UndoReplacement ends an order from the slots on that its lead leaves.
 // One that was undone is a *fleet.Error of code Conflict.
 func (s *Store) UndoReplacement(ctx context.Context, id fleet.ReplacementID, by, reason string, now time.Time) error {
 	_, err := change(ctx, s, func(t *tx) (none, error) {

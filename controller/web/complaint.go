@@ -156,7 +156,7 @@ func (s *Server) sounded(ctx context.Context, v *visit, p *places, pt fleet.Poin
 			return nil, fmt.Errorf("reading the plan of a device: %w", err)
 		}
 		for _, sl := range plan.Slots {
-			gains[sl.ID] = sl.GainDB - fleet.GainAt(levels, time.Unix(sl.StartS, 0))
+			gains[sl.ID] = sl.GainDB - gainThen(levels, wire.FromUS(plan.IssuedUS), time.Unix(sl.StartS, 0))
 		}
 	}
 	day := s.dayOf(at)
@@ -194,13 +194,14 @@ func (l *lang) soundedRow(o wire.Outcome, start time.Time, clips []fleet.Clip, g
 		}
 	}
 	if gain, ok := gains[o.Slot]; ok && o.SoundMS > 0 {
-		row.Level = l.decibels(gain + gainThen(levels, start))
+		row.Level = l.decibels(gain + gainThen(levels, start, start))
 	}
 	return row
 }
 
-// gainThen is by how much levels turned the point down at an instant.
-func gainThen(levels []fleet.Level, at time.Time) float64 {
+// gainThen is by how much levels, as they were at an instant, turn down a slot
+// that starts at start.
+func gainThen(levels []fleet.Level, at, start time.Time) float64 {
 	var then []fleet.Level
 	for _, lv := range levels {
 		if !lv.At.After(at) && (lv.Ended.IsZero() || at.Before(lv.Ended)) {
@@ -208,7 +209,7 @@ func gainThen(levels []fleet.Level, at time.Time) float64 {
 			then = append(then, lv)
 		}
 	}
-	return fleet.GainAt(then, at)
+	return fleet.GainAt(then, start)
 }
 
 // takeComplaint takes the form.

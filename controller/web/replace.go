@@ -126,7 +126,7 @@ func (s *Server) replacement(ctx context.Context, v *visit, r *http.Request) (fr
 		view.add(v.L.voiceRow(p, rep, a, v.Now))
 	}
 	rv.When = v.L.replaceWhen(rep, names)
-	rv.Undo = v.L.Stamp(first.Add(-fleet.ReplaceLead), v.Now)
+	rv.Undo = v.L.Stamp(first.Add(-rep.Lead), v.Now)
 	if view.MayReplace && rep.Undone.IsZero() {
 		if rv.MayUndo, err = s.o.Dispatch.Left(ctx, rep, v.Now); err != nil {
 			return f, nil, nil, err
@@ -255,7 +255,7 @@ func (s *Server) replacePage(ctx context.Context, v *visit, r *http.Request, in 
 			heard[sha] = true
 		}
 		if !slices.ContainsFunc(view.Keys, func(o option) bool { return o.Value == sl.Key }) {
-			view.Keys = append(view.Keys, option{Value: sl.Key, Text: sl.Programme + " · " + sl.Name, On: slices.Contains(in["key"], sl.Key)})
+			view.Keys = append(view.Keys, option{Value: sl.Key, Text: v.L.T("replace.key", sl.Programme, sl.Name, v.L.Clock(sl.Start)), On: slices.Contains(in["key"], sl.Key)})
 		}
 		if sl.Day <= dayPlus(today, 1) {
 			value := string(sl.Day) + " " + sl.Key

@@ -163,7 +163,7 @@ data_dir: %s
 hosts: ["127.0.0.1", "10.0.2.2"]
 web: {listen: %q, plain_http: true}
 devices: {https_listen: %q, mqtt_listen: %q, mqtt_broker: %q}
-sound: {zone: %s, max_plays_per_hour: 720}
+sound: {zone: %s, max_plays_per_hour: 720, replace_lead: 1s}
 log: {level: debug}
 `, quote(filepath.Join(o.dir, "data")), web, devices, mqtt, broker, o.zone))
 	showLogs(t, map[string]*logbook{"controller": o.log})

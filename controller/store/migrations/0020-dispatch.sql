@@ -14,7 +14,8 @@ CREATE TABLE replacements (
   slots       TEXT NOT NULL,                     -- JSON list of "<programme>.<slot key>"; [] for every slot
   from_day    TEXT NOT NULL,                     -- first day, 2006-01-02 of the office
   to_day      TEXT NOT NULL DEFAULT '',          -- last day; empty: until it is undone
-  undone_us   INTEGER NOT NULL DEFAULT 0,        -- slots that start two minutes later or more have the old clip again
+  lead_us     INTEGER NOT NULL,                  -- microseconds before its start from which on a slot does not change
+  undone_us   INTEGER NOT NULL DEFAULT 0,        -- slots that start so much later or more have the old clip again
   undone_by   TEXT NOT NULL DEFAULT '',          -- login
   undo_reason TEXT NOT NULL DEFAULT ''           -- in the person's words
 );
