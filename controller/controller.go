@@ -39,6 +39,7 @@ import (
 	"gatecast/controller/ledger"
 	"gatecast/controller/link"
 	"gatecast/controller/media"
+	"gatecast/controller/metrics"
 	"gatecast/controller/mute"
 	"gatecast/controller/notary"
 	"gatecast/controller/planner"
@@ -107,6 +108,8 @@ type Controller struct {
 
 	pages   *web.Server
 	calls   *api.Server
+	board   *metrics.Board
+	boardL  net.Listener // nil without figures
 	webL    net.Listener
 	plainL  net.Listener // redirects to webL; nil without one
 	deviceL net.Listener
@@ -131,6 +134,9 @@ func New(ctx context.Context, o Options) (_ *Controller, err error) {
 		return nil, err
 	}
 	if err := c.openChronicle(); err != nil {
+		return nil, err
+	}
+	if err := c.openFigures(); err != nil {
 		return nil, err
 	}
 	if err := c.openMutes(ctx); err != nil {
@@ -370,9 +376,10 @@ func (c *Controller) Start() error {
 		Store: c.Store, Trust: c.Trust, Clips: approvedClips{c}, MQTTAddr: c.MQTTAddr(),
 		OnEnrolled: func(wire.DeviceID) { c.Planner.Poke() }, OnRefused: c.attempted, Logger: c.part("depot"),
 	})
-	c.serve("device server", doorway.Listen(c.deviceL, deviceLimits), handler, c.Trust.ServerTLS())
+	c.serve("device server", doorway.Listen(c.deviceL, deviceLimits), c.board.Count("devices", handler), c.Trust.ServerTLS())
 	c.stack.OnStop("event streams", func(context.Context) error { return errors.Join(c.pages.Close(), c.calls.Close()) })
 	c.servePages()
+	c.serveFigures()
 	c.logger.Info("controller started", "web", c.WebURL(), "devices", c.DeviceURL(), "mqtt", c.MQTTAddr())
 	return nil
 }

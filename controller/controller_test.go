@@ -43,6 +43,23 @@ func start(t *testing.T, o Options) *Controller {
 	return c
 }
 
+func TestFiguresHaveAnAddressOfTheirOwn(t *testing.T) {
+	o := testOptions(t, t.TempDir())
+	o.Config.Metrics.Listen = "127.0.0.1:0"
+	c := start(t, o)
+	for url, want := range map[string]string{c.FiguresURL(): "gatecast_ingest_acks_total 0", c.WebURL() + "/metrics": ""} {
+		res, err := http.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil || strings.Contains(string(body), "gatecast_ingest") != (want != "") || !strings.Contains(string(body), want) {
+			t.Errorf("%s = %d %.200s, %v", url, res.StatusCode, body, err)
+		}
+	}
+}
+
 func TestTwoInstancesServeSideBySide(t *testing.T) {
 	for range 2 {
 		c := start(t, testOptions(t, t.TempDir()))

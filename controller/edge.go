@@ -57,8 +57,8 @@ func (c *Controller) servePages() {
 		secure = c.Trust.PagesTLS()
 	}
 	front := http.NewServeMux()
-	front.Handle("/", c.pages)
-	front.Handle("/api/", doorway.Visitors(limits.Trusted, doorway.Patience(callTime, callTime, c.calls)))
+	front.Handle("/", c.board.Count("pages", c.pages))
+	front.Handle("/api/", c.board.Count("api", doorway.Visitors(limits.Trusted, doorway.Patience(callTime, callTime, c.calls))))
 	c.serve("web server", doorway.Listen(c.webL, limits), front, secure)
 	if c.plainL != nil {
 		_, port, _ := net.SplitHostPort(c.webL.Addr().String()) // an address of our own

@@ -56,6 +56,7 @@ func (c *Controller) overdue(d relay.Digest) {
 // settled passes a verdict on; it does not wait for anybody.
 func (c *Controller) settled(o fleet.Obligation) {
 	c.chronicle.Settled(o)
+	c.board.Settled(o)
 	if c.o.OnSettled != nil {
 		c.o.OnSettled(o)
 	}

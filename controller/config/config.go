@@ -29,6 +29,7 @@ type Config struct {
 	Sound     Sound     `yaml:"sound" doc:"Ceilings that every device enforces, whatever it is told."`
 	Speech    Speech    `yaml:"speech" doc:"Who reads texts aloud."`
 	Robots    Robots    `yaml:"robots" doc:"Robots of group chats and webhooks, which are set up on the page /settings/robots."`
+	Metrics   Metrics   `yaml:"metrics" doc:"Figures for Prometheus."`
 	Retention Retention `yaml:"retention" doc:"How long what is kept of people stays."`
 	Log       Log       `yaml:"log" doc:"Log on standard error."`
 }
@@ -91,6 +92,11 @@ func (r Robots) check(fail func(key, format string, args ...any)) {
 			fail("robots.allowed_hosts", "%q is neither a host nor host:port, such as screen.example.cn or 10.1.2.3:8080", h)
 		}
 	}
+}
+
+// Metrics configures the figures of the controller.
+type Metrics struct {
+	Listen string `yaml:"listen" doc:"Address that serves /metrics by plain HTTP to whoever reaches it, such as 127.0.0.1:9464. Empty: none."`
 }
 
 // Retention says how long the audit and personal data are kept. Journals of
@@ -161,6 +167,9 @@ func (c Config) Validate(file string) error {
 		if _, _, err := net.SplitHostPort(addr); err != nil {
 			fail(key, "%q is no address such as :8443 or 127.0.0.1:8443", addr)
 		}
+	}
+	if _, _, err := net.SplitHostPort(c.Metrics.Listen); c.Metrics.Listen != "" && err != nil {
+		fail("metrics.listen", "%q is no address such as 127.0.0.1:9464", c.Metrics.Listen)
 	}
 	if host, port, err := net.SplitHostPort(c.Devices.Broker); c.Devices.Broker != "" && (err != nil || host == "" || port == "") {
 		fail("devices.mqtt_broker", "%q is no address such as mqtt.example.cn:8883", c.Devices.Broker)

@@ -58,6 +58,7 @@ func TestValidateNamesEachField(t *testing.T) {
 		"no_table":      {func(c *Config) { c.Tables = []string{"/no/2027.json"} }, "holiday_tables: reading holiday table: open /no/2027.json"},
 		"bad_table":     {func(c *Config) { c.Tables = []string{"config.go"} }, `holiday_tables: "config.go": reading holiday table`},
 		"robot_host":    {func(c *Config) { c.Robots.Hosts = []string{"https://a.example/x"} }, `robots.allowed_hosts: "https://a.example/x" is neither`},
+		"metrics":       {func(c *Config) { c.Metrics.Listen = "9464" }, `metrics.listen: "9464" is no address`},
 		"robot_none":    {func(c *Config) { c.Robots.Hosts = []string{""} }, `robots.allowed_hosts: "" is neither`},
 		"web_address":   {func(c *Config) { c.Web.Listen = "8443" }, `web.listen: "8443" is no address`},
 		"https":         {func(c *Config) { c.Devices.HTTPS = "" }, `devices.https_listen: "" is no address`},
