@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -126,7 +127,7 @@ type counted struct {
 func (c *counted) WriteHeader(status int) {
 	if !c.wrote && status >= 200 {
 		c.status, c.wrote = min(max(status, 200), 599), true
-		c.stream = len(c.Header().Get("Content-Type")) >= 17 && c.Header().Get("Content-Type")[:17] == "text/event-stream"
+		c.stream = strings.HasPrefix(c.Header().Get("Content-Type"), "text/event-stream")
 	}
 	c.ResponseWriter.WriteHeader(status)
 }
@@ -143,7 +144,12 @@ func (c *counted) Write(p []byte) (int, error) {
 func (c *counted) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
 // Flush implements http.Flusher.
-func (c *counted) Flush() { _ = http.NewResponseController(c.ResponseWriter).Flush() }
+func (c *counted) Flush() {
+	if !c.wrote {
+		c.WriteHeader(http.StatusOK)
+	}
+	_ = http.NewResponseController(c.ResponseWriter).Flush() // not every writer can
+}
 
 // Hijack implements http.Hijacker.
 func (c *counted) Hijack() (net.Conn, *bufio.ReadWriter, error) {
