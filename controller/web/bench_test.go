@@ -15,6 +15,7 @@ func BenchmarkPages(b *testing.B) {
 		"slot": slotPath(w.points["谷雨里南门"].ID, "2026-11-23.default.evening"), "clips": "/clips", "clip": "/clips/1",
 		"programmes": "/programmes", "programme_month": "/programmes/1?days=31", "compliance_week": "/compliance?from=2026-11-17&to=2026-11-23",
 		"compliance_all_slots": "/compliance?from=2026-11-10&to=2026-11-23&result=all", "enrol": "/enrol", "login": "/login",
+		"calendar": "/calendar", "point_month": pointPath(w.points["谷雨里南门"].ID) + "/calendar", "editor": "/programmes/1/edit", "holidays": "/holidays",
 	}
 	for name, path := range pages {
 		b.Run(name, func(b *testing.B) {

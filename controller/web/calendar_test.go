@@ -164,3 +164,21 @@ func calendarFamilies(f map[string][]string) {
 	f["pf."] = []string{"name", "id", "zone", "from", "to", "daily_budget", "times", "gain_db", "document"}
 	f["change."] = []string{"added", "removed", "silenced", "sounding", "moved", "lowered", "altered"}
 }
+
+// calendarTour adds the calendar's pages and the editor to a tour.
+func (w *world) calendarTour(t testing.TB, pages map[string]string) {
+	t.Helper()
+	saved, problems, err := w.planner.SaveEntry(t.Context(), fleet.CalendarEntry{
+		Kind: fleet.EntryExam, Title: "示例考试", Document: "示例文号〔2026〕9号", By: "clerk", Name: "李工",
+		Spans: []fleet.CalendarSpan{
+			{From: "2026-12-26", To: "2026-12-27", AllDay: true, Points: []string{w.points["谷雨里南门"].Code, w.points["松风苑南门"].Code}},
+			{From: "2026-12-21", To: "2026-12-27", Times: []string{"12:00-14:30", "17:30-19:00"}, GainDB: -6, All: true},
+		},
+	}, testNow)
+	if err != nil || saved.ID == 0 {
+		t.Fatal(problems, err)
+	}
+	pages["calendar"], pages["entry_new"], pages["entry"], pages["holidays"] = "/calendar", "/calendar/new?kind=exam", entryPath(saved.ID), "/holidays"
+	pages["editor"], pages["programme_diff"] = "/programmes/1/edit", strings.TrimSuffix(pages["activate"], "/activate")+"/diff"
+	pages["month"] = pointPath(w.points["谷雨里南门"].ID) + "/calendar?month=2026-12"
+}

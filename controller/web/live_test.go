@@ -189,6 +189,7 @@ func TestLivePageEndsWithTheServer(t *testing.T) {
 // forms, and what is read once.
 var still = []string{
 	"complaint_new", "replace", // forms of what is ordered
+	"entry_new", "entry", "holidays", "editor", "month", "programme_diff", // forms, and what is read once
 	"activate", "certificate", "join", "join_wrong", "lost", "mute", "password", "phone", "privacy", "tokens", "urgent_new",
 }
 
