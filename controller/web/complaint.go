@@ -141,6 +141,14 @@ func (s *Server) sounded(ctx context.Context, v *visit, p *places, pt fleet.Poin
 	d := p.device[pt.ID]
 	view := &soundedView{ID: pt.ID, Name: pt.Name, Code: pt.Code, Href: pointPath(pt.ID), Unit: p.unit[pt.Unit].Name, Mixer: d.Output.Mixer}
 	view.State, _ = p.stateOf(v.L, pt.ID, v.Now)
+	measured, err := s.o.Calibrations.Calibrations(ctx, pt.ID)
+	if err != nil {
+		return nil, fmt.Errorf("reading calibrations: %w", err)
+	}
+	if len(measured) > 0 {
+		m := measured[0]
+		view.Measured = v.L.T("sounded.measured", v.L.Date(v.L.Day(m.Day)), fmt.Sprintf("%.0f", m.OnDB), fmt.Sprintf("%.0f", m.OffDB))
+	}
 	records, err := s.o.Ledger.PlaysOfPoint(ctx, pt.ID, maxSounded)
 	if err != nil {
 		return nil, fmt.Errorf("reading plays: %w", err)

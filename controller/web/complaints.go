@@ -34,6 +34,11 @@ type ComplaintDesk interface {
 	Answer(ctx context.Context, by fleet.User, id fleet.ComplaintID, reply string, now time.Time) error
 }
 
+// Calibrations are what was measured at points.
+type Calibrations interface {
+	Calibrations(ctx context.Context, p fleet.PointID) ([]fleet.Calibration, error) // newest first
+}
+
 // Plans are the plans that devices should have.
 type Plans interface {
 	// PlanOf returns the newest one; fleet.NotFound if there is none.

@@ -316,6 +316,7 @@ type Options struct {
 	Complaints    Complaints
 	ComplaintDesk ComplaintDesk
 	Plans         Plans
+	Calibrations  Calibrations
 
 	Logins *auth.Logins
 	Events *Hub // nil means that pages are refreshed by the clock only
@@ -371,8 +372,8 @@ func (o *Options) validate() error {
 		return errors.New("web options: Mutes, Urgent and Insertions are required")
 	case o.Speech == nil, o.Utterances == nil, o.QuietRules == nil, o.UrgentTexts == nil:
 		return errors.New("web options: Speech, Utterances, QuietRules and UrgentTexts are required")
-	case o.Dispatch == nil, o.Replacements == nil, o.Complaints == nil, o.ComplaintDesk == nil, o.Plans == nil:
-		return errors.New("web options: Dispatch, Replacements, Complaints, ComplaintDesk and Plans are required")
+	case o.Dispatch == nil, o.Replacements == nil, o.Complaints == nil, o.ComplaintDesk == nil, o.Plans == nil, o.Calibrations == nil:
+		return errors.New("web options: Dispatch, Replacements, Complaints, ComplaintDesk, Plans and Calibrations are required")
 	case o.Logins == nil, o.Logger == nil, o.Zone == nil:
 		return errors.New("web options: Logins, Logger and Zone are required")
 	}
