@@ -78,3 +78,26 @@ func TestExamSilencesTheGatesAroundIt(t *testing.T) {
 		t.Errorf("the books say %+v", rows)
 	}
 }
+
+// examDay is a day of the nine without network on which an exam silences the
+// gate of the holidays: it was told eight days before.
+const examDay = "2026-10-08"
+
+// enterExam enters the exam by the tag of the gate, and waits until the gate
+// has it.
+func (h *holidays) enterExam() {
+	h.Helper()
+	mark := len(h.b.log.String())
+	h.talk(func() {
+		form := url.Values{
+			"do": {"preview"}, "kind": {"exam"}, "title": {"示例考试"}, "document": {"示例文号〔2026〕10号"}, "n": {"1"},
+			"from0": {examDay}, "to0": {examDay}, "window0": {"all_day"}, "scope0": {"tag"}, "where0": {"考点周边"}, "level0": {"0"},
+		}
+		if page := text(h.o.post("/calendar", form)); !strings.Contains(page, "早：应播转免播") || !strings.Contains(page, "10月8日") {
+			h.Errorf("the preview does not show what changes: %s", page)
+		}
+		form.Set("do", "save")
+		h.o.post("/calendar", form)
+	})
+	h.b.said(mark, "plan accepted", time.Minute)
+}
