@@ -83,6 +83,7 @@ type Insertion struct {
 	Reason   string
 	Quiet    Quiet // of the hours in which it was to sound when it was submitted
 	First    bool  // 先播后审: it sounds before the second person looked
+	Relay    bool  // its text goes down the tiers of groups once it is live
 
 	Signatures []Signature
 	State      InsertionState

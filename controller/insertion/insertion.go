@@ -146,7 +146,7 @@ func (d *Desk) points(ctx context.Context, area fleet.Area) ([]fleet.PointID, er
 }
 
 // Submit asks for an insertion. Of want, Clip, Area, Repeats, Until, Reason,
-// First and Drill count. Refusals are *fleet.Errors.
+// First, Relay and Drill count. Refusals are *fleet.Errors.
 func (d *Desk) Submit(ctx context.Context, by fleet.User, want fleet.Insertion, now time.Time) (fleet.Insertion, error) {
 	clip, err := d.o.Library.Clip(ctx, want.Clip)
 	if err != nil {

@@ -210,6 +210,7 @@ func (w *world) tour(t testing.TB) map[string]string {
 	pages["urgents"], pages["urgent_new"], pages["urgent"] = "/urgent", "/urgent/new", urgentPath(i.ID)
 	pages["urgent_texts"], pages["urgent_drill"] = "/urgent/texts", "/urgent/new?drill=1"
 	w.calendarTour(t, pages)
+	pages["mute_sheet"] = "/mute/sheet"
 	pages["mute"], pages["mutes"], pages["mute_board"] = "/mute", "/mutes", mutePath(m.ID)
 	return pages
 }

@@ -98,7 +98,7 @@ func families() map[string][]string {
 	f["rostercheck.did."] = []string{string(fleet.DidAdd), string(fleet.DidChange)}
 	f["mute.reason."], f["mute.until."] = slices.Clone(muteReasons), []string{"open", "1h", "day"}
 	f["mute.approved."], f["mute.banner"], f["mute.sum"] = []string{"true", "false"}, []string{"", ".some"}, []string{"", ".lifted"}
-	f["done."] = append(f["done."], "muted", "unmuted", "mute_approved", "urgent", "urgent_signed", "urgent_ended", "spoken", "recorded", "urgent_text")
+	f["done."] = append(f["done."], "muted", "unmuted", "mute_approved", "urgent", "urgent_signed", "urgent_ended", "spoken", "recorded", "urgent_text", "urgent_unrelayed")
 	f["done."] = append(f["done."], "robot_added", "robot_test", "robot_paused", "robot_runs", "robot_removed", "letter_resent", "letter_dropped")
 	for _, p := range fleet.Platforms {
 		f["robots.platform."] = append(f["robots.platform."], string(p))

@@ -17,6 +17,7 @@ import (
 func (s *Server) muteRoutes(mux *http.ServeMux) {
 	s.page(mux, fleet.ActMute, "/mute", "mute", s.muteForm)
 	s.may(mux, fleet.ActMute, "POST /mute", s.muteGates)
+	s.page(mux, fleet.ActRead, "/mute/sheet", "mutesheet", s.muteSheet)
 	s.page(mux, fleet.ActRead, "/mutes", "mutes", s.mutes)
 	s.page(mux, fleet.ActRead, "/mutes/{id}", "muteboard", s.muteBoard)
 	s.may(mux, fleet.ActUnmute, "POST /mutes/{id}/lift", s.liftMute)

@@ -309,6 +309,7 @@ type Options struct {
 
 	QuietRules  QuietRules
 	UrgentTexts UrgentTexts
+	Forward     Forwarder        // nil means that nothing is passed on to groups
 	Quiet       fleet.QuietHours // the zero value means fleet.DefaultQuietHours
 
 	Dispatch      DispatchDesk

@@ -58,7 +58,7 @@ type urgentListView struct {
 // priorities names the classes of sound, the highest first. One of a higher
 // class ends one of a lower; agent/playout holds to it.
 func (l *lang) priorities() []string {
-	return []string{l.T("urgent.class.silence"), l.T("urgent.class.urgent"), l.T("urgent.class.tone"), l.T("urgent.class.schedule")}
+	return []string{l.T("urgent.class.silence"), l.T("urgent.class.urgent"), l.T("urgent.class.schedule"), l.T("urgent.class.tone")}
 }
 
 func (s *Server) urgentList(ctx context.Context, v *visit, r *http.Request) (frame, error) {
@@ -125,11 +125,16 @@ func (s *Server) signUrgent(w http.ResponseWriter, r *http.Request, v *visit) er
 			return err
 		}
 	}
+	was := i.State == fleet.InsertionLive
 	if i, err = s.o.Urgent.Sign(r.Context(), v.User, i.ID, v.Now); err != nil {
 		return err
 	}
 	s.audit(r, v, fleet.AuditUrgentSigned, fmt.Sprint(i.ID), string(i.State))
-	return redirect(w, r, urgentPath(i.ID)+"?done=urgent_signed")
+	done := "urgent_signed"
+	if !was { // confirming what sounds already passes nothing on again
+		done = s.passOn(r, v, i, done)
+	}
+	return redirect(w, r, urgentPath(i.ID)+"?done="+done)
 }
 
 func (s *Server) endUrgent(w http.ResponseWriter, r *http.Request, v *visit) error {

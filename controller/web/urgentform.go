@@ -51,7 +51,8 @@ type urgentFormView struct {
 	Warnings []string
 	MayFirst bool // the visitor may have it sound first
 	First    bool
-	Signers  int // who have to sign a clip of the library now
+	Relay    bool // its text goes to the groups as well
+	Signers  int  // who have to sign a clip of the library now
 	Order    []string
 }
 
@@ -71,7 +72,7 @@ type urgentUnit struct {
 // drill in the query.
 func (s *Server) urgentForm(w http.ResponseWriter, r *http.Request, v *visit) error {
 	q := r.URL.Query()
-	view := urgentFormView{Drill: q.Get("drill") != "", Source: fromText, Points: strings.TrimSpace(q.Get("points")), Repeats: "3", Until: "20:00"}
+	view := urgentFormView{Drill: q.Get("drill") != "", Source: fromText, Points: strings.TrimSpace(q.Get("points")), Repeats: "3", Until: "20:00", Relay: true}
 	if v.L.in(v.Now).Hour() >= 19 {
 		view.Until = "23:59"
 	}
@@ -97,7 +98,7 @@ func (s *Server) typed(r *http.Request, v *visit) urgentFormView {
 	view := urgentFormView{
 		Drill: r.FormValue("drill") != "", Silent: r.FormValue("drill") == string(fleet.DrillSilent), Source: r.FormValue("source"), Title: strings.TrimSpace(r.FormValue("title")),
 		All: r.FormValue("scope") == "all", Points: r.FormValue("points"), Repeats: r.FormValue("repeats"), Until: r.FormValue("until"),
-		Reason: r.FormValue("reason"), First: r.FormValue("first") == "yes",
+		Reason: r.FormValue("reason"), First: r.FormValue("first") == "yes", Relay: r.FormValue("relay") == "yes",
 	}
 	if !slices.Contains([]string{fromText, fromSound, fromClip}, view.Source) {
 		view.Source = fromClip
@@ -244,7 +245,7 @@ func (s *Server) submitUrgent(w http.ResponseWriter, r *http.Request, v *visit) 
 	default:
 		var i fleet.Insertion
 		if i, err = s.submit(r, v, view, sound, unheard); err == nil {
-			return redirect(w, r, urgentPath(i.ID)+"?done=urgent")
+			return redirect(w, r, urgentPath(i.ID)+"?done="+s.passOn(r, v, i, "urgent"))
 		}
 	}
 	status := http.StatusOK
@@ -257,7 +258,7 @@ func (s *Server) submitUrgent(w http.ResponseWriter, r *http.Request, v *visit) 
 }
 
 func (s *Server) submit(r *http.Request, v *visit, view urgentFormView, sound []byte, unheard error) (fleet.Insertion, error) {
-	want := fleet.Insertion{Reason: view.Reason, First: view.First}
+	want := fleet.Insertion{Reason: view.Reason, First: view.First, Relay: view.Relay}
 	var err error
 	if want.Area, err = s.scopeOf(r, v); err != nil {
 		return want, err
