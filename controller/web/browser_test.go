@@ -196,6 +196,14 @@ func (w *world) tour(t testing.TB) map[string]string {
 		t.Fatal(err)
 	}
 	pages["clip_recalled"] = clipPath(unused.ID)
+	reel, err := w.store.AddReel(t.Context(), fleet.Reel{
+		Original: strings.Repeat("a", 64), File: "反诈讲座录音（第二场，" + strings.Repeat("很长的名字", 8) + "）.m4a", Kind: "m4a", Bytes: 19_000_000, Duration: 40*time.Minute + 12*time.Second,
+		Peaks: []byte(strings.Repeat("\xe0\x20\xa0\x60\xff\x01", 260)), By: "clerk", Uploaded: testNow.Add(-time.Hour), Expires: testNow.Add(fleet.ReelKept),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages["reel"], pages["reels"], pages["voice"] = reelPath(reel)+"?from=12:40&to=13:35", "/reels", "/clips/voice"
 	m, err := w.mutes.Mute(t.Context(), fleet.User{Login: "clerk", Name: "李工", Role: fleet.Clerk}, fleet.Area{All: true}, "播错了内容", time.Time{}, testNow)
 	if err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ type programmesView struct {
 	MayWrite bool
 	Form     programmeForm
 	Drafts   []programmeRow // of the user's own, half written
+	Share    *shareView
 }
 
 // programmeRow is one version of a programme.
@@ -87,6 +88,9 @@ func (s *Server) programmesWith(ctx context.Context, v *visit, r *http.Request, 
 	}
 	for _, d := range drafts {
 		view.Drafts = append(view.Drafts, programmeRow{Href: fmt.Sprintf("/drafts/%d", d.ID), Name: d.Title, Uploaded: v.L.Stamp(d.Saved, v.Now)})
+	}
+	if view.Share, err = s.share(ctx, v, "/programmes"); err != nil {
+		return f, err
 	}
 	f.V = view
 	return f, nil
