@@ -27,14 +27,15 @@ func (p *Planner) Week(ctx context.Context, days int, now time.Time) (fleet.Week
 	}
 	plays, windows := map[string]int{}, map[fleet.Window]bool{}
 	for _, pt := range w.points {
-		if _, owes := owedFrom(pt, now); !owes {
-			continue
-		}
+		_, owes := owedFrom(pt, now)
 		for _, s := range compiler.Slots(w.views[pt.ID], schedules.DateOf(now, w.office), days) {
 			if s.Silenced != nil {
 				continue
 			}
-			windows[windowOf(s, w.office)] = true
+			windows[windowOf(s, w.office)] = true // also where no device is in place yet
+			if !owes {
+				continue
+			}
 			clips, _, err := w.resolve(s, schedules.DateOf(now, w.office))
 			if err != nil || len(clips) == 0 {
 				continue // the programme's own page says so
