@@ -174,6 +174,15 @@ func (r *reading) row(s sheetOf, row sheet.Row) {
 	if known == nil {
 		fields = nil // a new entry speaks of everything
 		r.begin(e)
+		for _, c := range s.roster.Columns { // names and codes that the rule gave
+			said := c.Printed || slices.ContainsFunc(line.Changes, func(d Difference) bool { return d.Column.Field == c.Field })
+			if said {
+				continue
+			}
+			if after := c.form.print(r.office, get(field(e, c.Field))); after != "" {
+				line.Changes = append(line.Changes, Difference{Column: c, After: after})
+			}
+		}
 	}
 	if first, twice := r.seen[line.Label]; twice && !r.failed(line, since) {
 		r.problem(line.Sheet, row.Number, -1, wrong("与工作表 %q 第 %d 行重复（%s）。", "The same as sheet %q, row %d (%s).", first.Sheet, first.Row, line.Label))

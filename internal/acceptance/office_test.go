@@ -367,7 +367,7 @@ func (o *office) accept(pointCode string) {
 }
 
 // pointNames are the names of points that are not called by their code.
-var pointNames = map[string]string{"SL-01-01": "松风苑南门", "SL-01-02": "松风苑北门"}
+var pointNames = map[string]string{"SL-01-01": "松风苑南门", "SL-01-02": "松风苑北门", "YX-01": "云溪苑南门"}
 
 // activate uploads a programme and puts it in force.
 func (o *office) activate(yaml string) {
