@@ -11,14 +11,15 @@ import (
 
 	"gatecast/agent"
 	"gatecast/controller/fleet"
+	"gatecast/internal/needtool"
 	"gatecast/internal/wire"
 )
 
-// An urgent warning with a recording that nobody signed off, in the middle of a
-// slot: it takes two people besides the one who submits, cuts in at the gate it
+// An urgent warning that is typed and read aloud, in the middle of a slot: it takes two people besides the one who submits, cuts in at the gate it
 // is meant for and nowhere else, and stops when it is cancelled. Then an
 // approver uses 先播后审, which is on record and wants another one's word.
 func TestUrgentBroadcast(t *testing.T) {
+	needtool.Need(t, "espeak-ng")
 	t.Parallel()
 	o, people := newStaffedOffice(t, map[string]fleet.Role{"clerk": fleet.Clerk, "chen": fleet.Approver, "liu": fleet.Approver})
 	clerk, chen, liu := people["clerk"], people["chen"], people["liu"]
@@ -28,7 +29,7 @@ func TestUrgentBroadcast(t *testing.T) {
 	o.activate(slotsFrom(o, first, 15*time.Second, 1))
 	clip := o.submitClip("alarm", wavOf(testClip(3*time.Second)))
 	want := url.Values{
-		"clip": {clip[strings.LastIndexByte(clip, '/')+1:]}, "points": {"SL-01-01"}, "repeats": {"2"}, "until": {"23:59"}, "reason": {"冒充燃气公司的骗子正在入户"},
+		"source": {"text"}, "spoken": {"请注意，有人冒充燃气公司。"}, "title": {"冒充燃气公司"}, "points": {"SL-01-01"}, "repeats": {"2"}, "until": {"23:59"}, "reason": {"冒充燃气公司的骗子正在入户"},
 	}
 	for _, g := range []*gate{here, there} {
 		g.waitStatus(func(s agent.Status) bool { return s.NextPlay != nil && s.ClipsReady > 0 })
@@ -55,6 +56,9 @@ func TestUrgentBroadcast(t *testing.T) {
 	liu.post(path+"/sign", nil)
 	signed := time.Now()
 	waitRecorded(t, here, 2, 15*time.Second)
+	if page := text(clerk.get(path)); !strings.Contains(page, "合成语音") || !strings.Contains(page, "一级群（指挥群）") {
+		t.Errorf("the board does not say that a program read it, or lacks the texts for the groups: %s", page)
+	}
 	t.Logf("the first gate sounds %s after the last signature", time.Since(signed).Round(time.Millisecond))
 	waitRecorded(t, here, 3, 15*time.Second) // the second repeat
 	chen.post(path+"/end", url.Values{"reason": {"已核实，取消"}})
@@ -70,6 +74,8 @@ func TestUrgentBroadcast(t *testing.T) {
 
 	want.Set("first", "yes")
 	want.Set("repeats", "1")
+	want.Set("source", "clip")
+	want.Set("clip", clip[strings.LastIndexByte(clip, '/')+1:])
 	chen.post("/urgent", want)
 	path = latestUrgent(t, chen)
 	if page := text(liu.get(path)); !strings.Contains(page, "已先播") {
@@ -83,7 +89,7 @@ func TestUrgentBroadcast(t *testing.T) {
 		t.Errorf("it still waits for a confirmation: %s", page)
 	}
 	eventually(t, 15*time.Second, func() string {
-		if page := text(clerk.get(path)); !strings.Contains(page, "已播完 1/1") {
+		if page := text(clerk.get(path)); !strings.Contains(page, "已播完 1/1") || !strings.Contains(page, "首声用时") {
 			return "the board says " + page
 		}
 		return ""
