@@ -228,25 +228,25 @@ func TestFeedsAreChosen(t *testing.T) {
 	}
 }
 
-// TestRatesAreKept writes 60 messages at once to each platform: every one
+// TestRatesAreKept writes 25 messages at once to each platform: every one
 // arrives, and no platform ever says that it is too much.
 func TestRatesAreKept(t *testing.T) {
 	w := newTestWorld(t)
 	for _, p := range []fleet.Platform{fleet.WeCom, fleet.DingTalk, fleet.Feishu} {
 		r := w.add(p, nil)
-		for range 60 {
+		for range 25 {
 			if _, err := w.Test(t.Context(), r, "张工"); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	w.pass(6 * time.Minute)
+	w.pass(3 * time.Minute)
 	by := map[string]int{}
 	for _, m := range w.server.Taken() {
 		by[m.Platform]++
 	}
-	if by["wecom"] != 60 || by["dingtalk"] != 60 || by["feishu"] != 60 || w.server.Calls() != 180 {
-		t.Errorf("%v arrived of 60 each, in %d calls: %s", by, w.server.Calls(), w.log.String())
+	if by["wecom"] != 25 || by["dingtalk"] != 25 || by["feishu"] != 25 || w.server.Calls() != 75 {
+		t.Errorf("%v arrived of 25 each, in %d calls: %s", by, w.server.Calls(), w.log.String())
 	}
 }
 
@@ -557,12 +557,12 @@ func TestRestartsLoseAndDoubleNothing(t *testing.T) {
 	if n := len(w.server.Taken()); n != 1 {
 		t.Fatalf("%d messages after a restart, want 1", n)
 	}
-	for range 30 { // an office that restarts does not begin its minute anew
+	for range 22 { // an office that restarts does not begin its minute anew
 		if _, err := w.Test(t.Context(), r, "张工"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for range 10 {
+	for range 4 {
 		w.pass(time.Second)
 		if err := w.store.Close(); err != nil {
 			t.Fatal(err)
@@ -570,8 +570,8 @@ func TestRestartsLoseAndDoubleNothing(t *testing.T) {
 		w.open(path)
 	}
 	w.pass(5 * time.Minute)
-	if n := len(w.server.Taken()); n != 31 || strings.Contains(w.log.String(), "45009") {
-		t.Errorf("%d messages, want 31: %s", n, w.log.String())
+	if n := len(w.server.Taken()); n != 23 || strings.Contains(w.log.String(), "45009") {
+		t.Errorf("%d messages, want 23: %s", n, w.log.String())
 	}
 }
 
