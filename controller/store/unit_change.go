@@ -222,8 +222,11 @@ func mergeTx(t *tx, c fleet.UnitChange, day int64, now time.Time) error {
 	for _, q := range []string{
 		renameTwins + ` AND unit_id = ?1`,
 		`UPDATE compounds SET unit_id = ?2 WHERE unit_id = ?1`,
-		`UPDATE grids SET number = number + (SELECT coalesce(max(number), 0) FROM grids WHERE unit_id = ?2), unit_id = ?2 WHERE unit_id = ?1`,
-		`UPDATE groups SET unit_id = ?2 WHERE unit_id = ?1`,
+		// Numbers behind those that the other unit has; the groups of a grid go with it.
+		`WITH have(n) AS MATERIALIZED (SELECT coalesce(max(number), 0) FROM grids WHERE unit_id = ?2)
+UPDATE grids SET number = number + (SELECT n FROM have), unit_id = ?2 WHERE unit_id = ?1`,
+		`WITH have(tier, n) AS MATERIALIZED (SELECT tier, max(seq) FROM groups WHERE unit_id = ?2 AND grid_id IS NULL GROUP BY tier)
+UPDATE groups SET seq = seq + coalesce((SELECT n FROM have WHERE have.tier = groups.tier AND groups.grid_id IS NULL), 0), unit_id = ?2 WHERE unit_id = ?1`,
 		`INSERT OR IGNORE INTO point_units (unit_id, point_id) SELECT ?2, id FROM points WHERE unit_id = ?1`,
 		`UPDATE points SET unit_id = ?2 WHERE unit_id = ?1`,
 		`UPDATE units SET state = 'merged', successor_id = ?2 WHERE id = ?1`,

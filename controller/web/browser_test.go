@@ -175,6 +175,7 @@ func (w *world) tour(t testing.TB) map[string]string {
 		"enrol": "/enrol", "password": "/password", "certificate": "/certificate", "tokens": "/tokens", "keys": "/settings/keys", "robots": "/settings/robots", "lost": "/nowhere",
 		"privacy": "/privacy", "phone": pointPath(w.points["谷雨里南门"].ID) + "/phone",
 	}
+	w.registerTour(t, pages)
 	code, hash := trust.NewJoinCode()
 	if err := w.store.AddJoinCode(t.Context(), fleet.JoinCode{Hash: hash, Point: w.points["初夏庭南门"].ID, Issued: testNow, Expires: testNow.Add(joinFor), By: "clerk"}); err != nil {
 		t.Fatal(err)

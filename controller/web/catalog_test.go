@@ -96,6 +96,7 @@ func families() map[string][]string {
 	}
 	f["clip.source."] = []string{string(fleet.SourceUpload), string(fleet.SourceSpoken), string(fleet.SourceRecorded), string(fleet.SourceCut)}
 	f["rostercheck.did."] = []string{string(fleet.DidAdd), string(fleet.DidChange)}
+	registerFamilies(f)
 	f["mute.reason."], f["mute.until."] = slices.Clone(muteReasons), []string{"open", "1h", "day"}
 	f["mute.approved."], f["mute.banner"], f["mute.sum"] = []string{"true", "false"}, []string{"", ".some"}, []string{"", ".lifted"}
 	f["done."] = append(f["done."], "muted", "unmuted", "mute_approved", "urgent", "urgent_signed", "urgent_ended", "spoken", "recorded", "urgent_text", "urgent_unrelayed")

@@ -39,6 +39,8 @@ type complianceView struct {
 	Demo    int // owed slots that were played into files
 	Sealed  []sealedView
 	Publish string // path of signing the period; empty where it may not be signed
+
+	points map[fleet.UnitID]int // of each unit in the period
 }
 
 // complianceFilter is what the URL asks for.
@@ -111,6 +113,9 @@ func (s *Server) compliance(ctx context.Context, v *visit, r *http.Request) (fra
 	})
 	if err != nil {
 		return f, fmt.Errorf("reading summary: %w", err)
+	}
+	if view.points, err = s.pointsThen(ctx, p, q); err != nil {
+		return f, err
 	}
 	v.L.sumUp(view, p, q, rows, v.Now)
 	if err := s.listSlots(ctx, v, view, p, q); err != nil {
@@ -206,17 +211,13 @@ func (l *lang) sumUp(view *complianceView, p *places, q complianceFilter, rows [
 		cells[r.Unit][r.Day] = cells[r.Unit][r.Day].Plus(r.Counts)
 	}
 	view.Total = l.figures(total).linked(func(verdict string) string { return q.link("result", verdict) })
-	points := map[fleet.UnitID]int{}
-	for _, pt := range p.points {
-		points[pt.Unit]++
-	}
 	for _, u := range p.units {
 		c, ok := unit[u.ID]
 		if !ok {
 			continue
 		}
 		view.ByUnit = append(view.ByUnit, countRow{
-			Name: u.Name, Href: q.link("unit", fmt.Sprint(u.ID)), Hint: l.T("wall.points", points[u.ID]),
+			Name: u.Name, Href: q.link("unit", fmt.Sprint(u.ID)), Hint: l.T("wall.points", view.points[u.ID]),
 			figures: l.figures(c).linked(func(verdict string) string { return q.link("unit", fmt.Sprint(u.ID), "result", verdict) }),
 		})
 	}

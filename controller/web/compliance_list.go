@@ -96,3 +96,36 @@ func (s *Server) complianceChoices(v *visit, view *complianceView, p *places, q 
 		view.Results = append(view.Results, option{Value: string(verdict), Text: l.T("verdict." + string(verdict)), On: verdict == q.Result})
 	}
 }
+
+// pointsThen counts the points of each unit: as they are now, and of units that
+// changed since the period began, those that owed something in it.
+func (s *Server) pointsThen(ctx context.Context, p *places, q complianceFilter) (map[fleet.UnitID]int, error) {
+	points := map[fleet.UnitID]int{}
+	for _, pt := range p.points {
+		points[pt.Unit]++
+	}
+	changes, err := s.o.Register.UnitChanges(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading changes of units: %w", err)
+	}
+	changed := map[fleet.UnitID]bool{}
+	for _, c := range changes {
+		if !c.Done.IsZero() && c.Day >= q.From {
+			changed[c.Unit], changed[c.Target] = true, true
+			points[c.Unit], points[c.Target] = 0, 0
+		}
+	}
+	if len(changed) == 0 {
+		return points, nil
+	}
+	rows, err := s.o.Ledger.Summary(ctx, fleet.SummaryQuery{From: q.From, To: q.To, Unit: q.Unit, NoDemo: q.NoDemo, By: []fleet.Grouping{fleet.ByUnit, fleet.ByPoint}})
+	if err != nil {
+		return nil, fmt.Errorf("reading summary: %w", err)
+	}
+	for _, r := range rows {
+		if changed[r.Unit] {
+			points[r.Unit]++
+		}
+	}
+	return points, nil
+}

@@ -271,6 +271,9 @@ type Options struct {
 	Registry   Registry
 	Scopes     Scopes
 	Points     PointSettings
+	Register   Register
+	Sites      Sites
+	Rosters    Rosters
 	Devices    Devices
 	Admission  Admission
 	Ledger     Ledger
@@ -359,6 +362,8 @@ func (o *Options) validate() error {
 		return errors.New("web options: RosterDesk is required")
 	case o.Registry == nil, o.Scopes == nil, o.Points == nil, o.Devices == nil, o.Admission == nil, o.Ledger == nil:
 		return errors.New("web options: Registry, Scopes, Points, Devices, Admission and Ledger are required")
+	case o.Register == nil, o.Sites == nil, o.Rosters == nil:
+		return errors.New("web options: Register, Sites and Rosters are required")
 	case o.Clips == nil, o.Approvals == nil, o.Media == nil, o.Programmes == nil, o.Planner == nil:
 		return errors.New("web options: Clips, Approvals, Media, Programmes and Planner are required")
 	case o.Library == nil, o.Reels == nil, o.Transfers == nil, o.Settings == nil, o.Week == nil:

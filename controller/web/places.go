@@ -15,7 +15,8 @@ type places struct {
 	unit      map[fleet.UnitID]fleet.Unit
 	compound  map[fleet.CompoundID]fleet.Compound
 	liaison   map[fleet.UnitID]fleet.Liaison // a current one
-	points    []fleet.Point
+	points    []fleet.Point                  // in use
+	retired   []fleet.Point
 	point     map[fleet.PointID]fleet.Point
 	device    map[fleet.PointID]fleet.Device // the active one
 	waiting   map[fleet.PointID]fleet.Device // in quarantine: the one that enrolled last
@@ -55,9 +56,16 @@ func (s *Server) places(ctx context.Context, filter fleet.PointFilter) (*places,
 		return nil, fmt.Errorf("reading points: %w", err)
 	}
 	with := map[fleet.UnitID]bool{}
-	for _, pt := range p.points {
+	all := p.points
+	p.points = nil
+	for _, pt := range all {
 		p.point[pt.ID] = pt
 		with[pt.Unit] = true
+		if pt.Retired.IsZero() {
+			p.points = append(p.points, pt)
+		} else {
+			p.retired = append(p.retired, pt)
+		}
 	}
 	for _, u := range p.units {
 		if with[u.ID] {

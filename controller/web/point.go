@@ -42,6 +42,13 @@ type pointView struct {
 	MayEnrol   bool
 	NeedSync   bool // nothing sounds below T2
 	Gaps       []gapRow
+
+	// What the registry says of it.
+	Stage           deviceState
+	Place, Approval string
+	Cap             int // percent; 0 for none of its own
+	Tags            []string
+	Measured        *calibrationRow // nil while nobody measured it
 }
 
 // slotRow is one slot of today in the list of a point.
@@ -150,6 +157,13 @@ func (s *Server) point(ctx context.Context, v *visit, r *http.Request) (frame, e
 	if view.Newcomer = v.L.newcomerOf(p, id, v.Now); view.Newcomer != nil {
 		view.Newcomer.MayAdmit = fleet.May(v.User.Role, fleet.ActInstall)
 	}
+	measured, err := s.calibrationRows(ctx, v.L, id)
+	if err != nil {
+		return f, err
+	}
+	if len(measured) > 0 {
+		view.Measured = &measured[0]
+	}
 	view.Timeline = v.L.timelineOf(now, records, v.Now)
 	latest, err := s.o.Ledger.PlaysOfPoint(ctx, id, 12)
 	if err != nil {
@@ -232,6 +246,7 @@ func (l *lang) pointOf(p *places, pt fleet.Point, now time.Time) *pointView {
 	if !pt.ActiveFrom.IsZero() {
 		view.Since = l.in(pt.ActiveFrom).Format("2006-01-02")
 	}
+	view.Stage, view.Place, view.Approval, view.Cap, view.Tags = l.stage(pt, now), pt.Place, pt.Approval, pt.CapPct, pt.Tags
 	view.State, _ = p.stateOf(l, pt.ID, now)
 	if has {
 		view.Device = l.deviceView(d, pt.NeedSync, now)

@@ -73,7 +73,7 @@ const pointsPerPage = 100
 
 var pointSorts = []string{"code", "name", "unit", "state", "seen"}
 
-var pointStates = []string{"issue", "online", "offline", "behind", "bare"}
+var pointStates = []string{"issue", "online", "offline", "behind", "bare", "waiting", "retired"}
 
 func (s *Server) points(ctx context.Context, v *visit, r *http.Request) (frame, error) {
 	f, err := s.frame(ctx, v, r, "nav.points", "points")
@@ -84,6 +84,9 @@ func (s *Server) points(ctx context.Context, v *visit, r *http.Request) (frame, 
 	p, err := s.places(ctx, fleet.PointFilter{Unit: q.Unit, Kind: q.Kind, Query: q.Query})
 	if err != nil {
 		return f, err
+	}
+	if q.State == "retired" {
+		p.points = p.retired
 	}
 	everything := p.points
 	if q.Unit != 0 || q.Kind != "" || q.Query != "" {
@@ -244,6 +247,9 @@ func (l *lang) pointRow(p *places, pt fleet.Point, today []fleet.Obligation, col
 	d, has := p.device[pt.ID]
 	row := pointRow{Code: pt.Code, Name: pt.Name, Href: pointPath(pt.ID), Unit: p.unit[pt.Unit].Name, Kind: l.T("kind." + string(pt.Kind))}
 	row.State, _ = p.stateOf(l, pt.ID, now)
+	if stage := pt.StageAt(now); has && stage == fleet.StageWaiting || stage == fleet.StageRetired {
+		row.State = l.stage(pt, now)
+	}
 	row.Cells = l.tileOf(p, pt, today, cols, now).Cells
 	if !has {
 		return row
@@ -270,6 +276,8 @@ func (q pointsFilter) keeps(l *lang, p *places, pt fleet.Point, bad []fleet.Obli
 		return has && !d.Ready()
 	case "bare":
 		return !has
+	case "waiting":
+		return pt.StageAt(now) == fleet.StageWaiting
 	}
 	return true
 }

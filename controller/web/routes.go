@@ -85,6 +85,7 @@ func (s *Server) routes() http.Handler {
 	s.auditRoutes(mux)
 	s.personalRoutes(mux)
 	s.edgeRoutes(mux)
+	s.registerRoutes(mux)
 	s.muteRoutes(mux)
 	s.keyRoutes(mux)
 	s.robotRoutes(mux)

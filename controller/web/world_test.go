@@ -148,6 +148,7 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 		Robots:   testRobots{w.store, w.robots},
 		Registry: w.store, Scopes: w.store, Points: w.store, Devices: w.store, Admission: testAdmission{w}, Ledger: w.store, JoinCodes: w.store, Audit: w.store, Publications: w.store, Losses: w.store, Recovery: w.store, Incidents: w.store, Tokens: w.store, Clips: w.store, Programmes: w.store,
 		Dispatch: w.dispatch, Replacements: w.store, Complaints: w.store, ComplaintDesk: w.complaints, Plans: testPlans{w}, Calibrations: w.store,
+		Register: w.store, Sites: w.store, Rosters: w.store,
 		Mutes: w.mutes, Urgent: w.urgent, Insertions: w.store, Ceilings: testCeilings,
 		Speech: speech.New(speech.Options{}), Utterances: w.store, UrgentTexts: w.store, QuietRules: w.planner,
 		Approvals: w.store,
