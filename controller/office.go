@@ -244,8 +244,8 @@ func (p officePlanner) ImportHolidays(ctx context.Context, t schedules.HolidayTa
 	return p.c.Planner.ImportHolidays(ctx, t, source, by, now)
 }
 
-func (p officePlanner) PointSlots(ctx context.Context, id fleet.PointID, from schedules.Date, days int, now time.Time) ([]schedules.Slot, error) {
-	return p.c.Planner.PointSlots(ctx, id, from, days, now)
+func (p officePlanner) PointSlots(ctx context.Context, pt fleet.Point, from schedules.Date, days int, now time.Time) ([]schedules.Slot, error) {
+	return p.c.Planner.PointSlots(ctx, pt, from, days, now)
 }
 
 func (p officePlanner) ProgrammeEffect(ctx context.Context, file string, yaml []byte, now time.Time) (*web.Effect, []web.Problem, error) {

@@ -268,15 +268,27 @@ func (p *Planner) QuietAt(ctx context.Context, points []fleet.PointID, from, to,
 }
 
 // PointSlots returns what a point is owed on these days by the programmes in
-// force, silenced slots included, ordered by start.
-func (p *Planner) PointSlots(ctx context.Context, id fleet.PointID, from schedules.Date, days int, now time.Time) ([]schedules.Slot, error) {
-	w, err := p.load(ctx, now)
+// force, silenced slots included, ordered by start. It reads nothing of other
+// points.
+func (p *Planner) PointSlots(ctx context.Context, pt fleet.Point, from schedules.Date, days int, now time.Time) ([]schedules.Slot, error) {
+	units, err := p.o.Registry.Units(ctx)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reading units: %w", err)
 	}
-	view, ok := w.views[id]
-	if !ok {
-		return nil, &fleet.Error{Code: fleet.NotFound, Text: "没有这个点位。", TextEN: "There is no such point."}
+	groups, err := p.o.Registry.Groups(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading groups: %w", err)
+	}
+	compounds, err := p.o.Registry.Compounds(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading compounds: %w", err)
+	}
+	w := &world{}
+	if w.entries, err = p.Entries(ctx); err != nil {
+		return nil, fmt.Errorf("reading the office's calendar: %w", err)
+	}
+	if w.cal, err = p.Calendar(ctx); err != nil {
+		return nil, err
 	}
 	active, err := p.activeParsed(ctx)
 	if err != nil {
@@ -286,7 +298,7 @@ func (p *Planner) PointSlots(ctx context.Context, id fleet.PointID, from schedul
 	if err != nil {
 		return nil, err
 	}
-	return compiler.Slots(view, from, days), nil
+	return compiler.Slots(View(units, compounds, groups, []fleet.Point{pt})[pt.ID], from, days), nil
 }
 
 // Calendar returns the holiday tables: those that are built in or configured,

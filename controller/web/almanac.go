@@ -44,7 +44,7 @@ type Holidays interface {
 type Outlook interface {
 	// PointSlots returns what a point is owed by the programmes in force, silenced
 	// slots included, by start.
-	PointSlots(ctx context.Context, id fleet.PointID, from schedules.Date, days int, now time.Time) ([]schedules.Slot, error)
+	PointSlots(ctx context.Context, pt fleet.Point, from schedules.Date, days int, now time.Time) ([]schedules.Slot, error)
 	// ProgrammeEffect says what putting a programme in force would change in the
 	// coming month; nil where its problems forbid even to store it.
 	ProgrammeEffect(ctx context.Context, file string, yaml []byte, now time.Time) (*Effect, []Problem, error)

@@ -64,7 +64,7 @@ func (s *Server) pointCalendar(ctx context.Context, v *visit, r *http.Request) (
 	if err != nil {
 		return f, fmt.Errorf("reading obligations: %w", err)
 	}
-	planned, err := s.o.Outlook.PointSlots(ctx, id, first, last.Day, v.Now)
+	planned, err := s.o.Outlook.PointSlots(ctx, pt, first, last.Day, v.Now)
 	if err != nil {
 		return f, fmt.Errorf("reading slots: %w", err)
 	}
