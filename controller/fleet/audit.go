@@ -123,6 +123,20 @@ const (
 	AuditRestoreLevel   AuditCode = "level_restored"  // Object is the point that sounds as before
 )
 
+// What is done to groups and passed down them; Object is the group's code or
+// the beginning of the item.
+const (
+	AuditGroup        AuditCode = "group"         // one was added or changed
+	AuditGroupRenamed AuditCode = "group_renamed" // its right name was ticked
+	AuditGroupState   AuditCode = "group_state"   // it was made, merged or dissolved
+	AuditGroupRule    AuditCode = "group_rule"    // the rule of names and codes
+	AuditGroupExport  AuditCode = "group_export"  // the register as a workbook; Object is how many groups
+	AuditRelay        AuditCode = "relay"         // an item was sent down
+	AuditRelayDone    AuditCode = "relay_done"    // a group passed it on; Detail is the group
+	AuditRelayClosed  AuditCode = "relay_closed"
+	AuditRelayRules   AuditCode = "relay_rules" // the deadlines
+)
+
 // What is done to the audit and to personal data, by people and by the
 // controller itself.
 const (
@@ -158,6 +172,7 @@ var AuditCodes = []AuditCode{
 	AuditJoinCode, AuditPointSync, AuditPointTime, AuditConfirmPlans, AuditRegistry, AuditRegister, AuditUnitChange, AuditPointStage, AuditCalibrated, AuditTone, AuditAccepted, AuditUnheard, AuditRevoked, AuditIncident,
 	AuditMute, AuditUnmute, AuditMuteApprove, AuditUrgent, AuditUrgentFirst, AuditUrgentSigned, AuditUrgentEnded, AuditUrgentLapsed, AuditUrgentText,
 	AuditReplace, AuditUnreplace, AuditComplaint, AuditComplaintReply, AuditRestoreLevel,
+	AuditGroup, AuditGroupRenamed, AuditGroupState, AuditGroupRule, AuditGroupExport, AuditRelay, AuditRelayDone, AuditRelayClosed, AuditRelayRules,
 	AuditRestore, AuditViewed, AuditExported, AuditPruned, AuditRetention, AuditReveal, AuditPhoneErased,
 	AuditKeys, AuditRotate, AuditMode, AuditToSign, AuditManifest,
 }

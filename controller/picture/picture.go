@@ -18,7 +18,7 @@ import (
 )
 
 // MaxBytes is the largest file that is read: a screenshot has 1 MB, a photo 6.
-const MaxBytes = 12 << 20
+const MaxBytes = 8 << 20
 
 // Pictures with more pixels are refused, before they are decoded: at 4 bytes a
 // pixel they would fill the memory of a small office machine.
@@ -44,7 +44,7 @@ func Clean(r io.Reader) ([]byte, error) {
 		return nil, refuse("图片没有传完，请再选一次。", "The picture did not arrive whole. Choose it again.", err)
 	}
 	if len(data) > MaxBytes {
-		return nil, refuse("图片超过 12 MB，请截屏或裁小以后再传。", "The picture has more than 12 MB. Take a screenshot, or cut it smaller.", nil)
+		return nil, refuse("图片超过 8 MB，请截屏或裁小以后再传。", "The picture has more than 8 MB. Take a screenshot, or cut it smaller.", nil)
 	}
 	c, _, err := image.DecodeConfig(bytes.NewReader(data))
 	if err != nil {

@@ -120,7 +120,7 @@ func TestCleanRefusesInWords(t *testing.T) {
 		{"empty", nil, "认不出"},
 		{"half", whole[:len(whole)-20], "坏了"},
 		{"pixels", bomb, "像素"},
-		{"size", make([]byte, MaxBytes+1), "12 MB"},
+		{"size", make([]byte, MaxBytes+1), "8 MB"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -279,3 +279,27 @@ func (d *Desk) Morning(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Item returns one item.
+func (d *Desk) Item(ctx context.Context, id fleet.RelayID) (fleet.RelayItem, error) {
+	return d.o.Book.RelayItem(ctx, id, d.o.Now())
+}
+
+// About returns what a task is about: the item, and the group whose turn it is.
+func (d *Desk) About(ctx context.Context, id fleet.RelayTaskID) (fleet.RelayItem, fleet.Group, error) {
+	t, err := d.o.Book.RelayTask(ctx, id)
+	if err != nil {
+		return fleet.RelayItem{}, fleet.Group{}, err
+	}
+	item, err := d.Item(ctx, t.Item)
+	if err != nil {
+		return item, fleet.Group{}, err
+	}
+	chain, err := d.Chain(ctx)
+	for _, g := range chain.Groups {
+		if g.ID == t.Group {
+			return item, g, err
+		}
+	}
+	return item, fleet.Group{}, err
+}

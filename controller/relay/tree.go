@@ -1,6 +1,8 @@
 package relay
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"gatecast/controller/fleet"
@@ -38,12 +40,17 @@ type Tree struct {
 // Count is how far a tier is.
 type Count struct{ All, Done, Waiting, Overdue, Unsent int }
 
-// Grow returns the tree of an item at now. tasks are all of the item's.
+// Grow returns the tree of an item at now, siblings in the order of c.Groups.
+// tasks are all of the item's, in any order.
 func Grow(item fleet.RelayItem, tasks []fleet.RelayTask, c Chain, now time.Time) Tree {
 	g := grower{item: item, chain: c, now: now, task: map[fleet.GroupID]fleet.RelayTask{}, group: map[fleet.GroupID]fleet.Group{}, below: map[fleet.RelayTaskID][]fleet.RelayTask{}}
-	for _, one := range c.Groups {
-		g.group[one.ID] = one
+	place := map[fleet.GroupID]int{}
+	for i, one := range c.Groups {
+		g.group[one.ID], place[one.ID] = one, i
 	}
+	// In the order of the groups: a tick moves nothing.
+	tasks = slices.Clone(tasks)
+	slices.SortStableFunc(tasks, func(a, b fleet.RelayTask) int { return cmp.Compare(place[a.Group], place[b.Group]) })
 	for _, t := range tasks {
 		g.task[t.Group] = t
 		g.below[t.Parent] = append(g.below[t.Parent], t)

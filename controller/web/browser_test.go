@@ -17,6 +17,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"gatecast/controller/fleet"
+	"gatecast/controller/relay"
 	"gatecast/controller/sample"
 	"gatecast/controller/trust"
 	"gatecast/internal/needtool"
@@ -189,6 +190,7 @@ func (w *world) tour(t testing.TB) map[string]string {
 	w.trouble(t, pages)
 	w.chat(t)
 	pages["rosters"], pages["rostercheck"] = "/rosters", w.checked(t)
+	w.relayed(t, pages)
 	unused, err := w.store.ClipByName(t.Context(), "gongjianfa")
 	if err != nil {
 		t.Fatal(err)
@@ -222,6 +224,42 @@ func (w *world) tour(t testing.TB) map[string]string {
 	pages["mute_sheet"] = "/mute/sheet"
 	pages["mute"], pages["mutes"], pages["mute_board"] = "/mute", "/mutes", mutePath(m.ID)
 	return pages
+}
+
+// relayed adds the pages of groups and of the relay, with an item half way.
+func (w *world) relayed(t testing.TB, pages map[string]string) {
+	t.Helper()
+	g := w.groupNamed(t, secondGrid)
+	g.Name, g.Members = "示例街道松风社区(第2网格)反诈宣传群 ", 512
+	if _, err := w.store.SaveGroup(t.Context(), g, "clerk", testNow); err != nil {
+		t.Fatal(err)
+	}
+	id, err := w.relay.Create(t.Context(), fleet.RelayItem{Text: strings.Repeat("近期有人冒充燃气公司上门收费。", 6), Source: "区反电诈宣传总指挥群", By: "clerk", Name: "李工", Urgent: true}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tick := func(nodes []relay.Node) {
+		for _, n := range nodes {
+			if err := w.relay.Tick(t.Context(), n.Task.ID, fleet.User{Login: "clerk", Name: "李工"}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	grow := func() relay.Tree {
+		_, tree, err := w.relay.Tree(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tree
+	}
+	w.setNow(testNow.Add(-2 * time.Hour))
+	tick(grow().Roots)
+	tick(grow().Roots[0].Below[:3])
+	tick(grow().Roots[0].Below[0].Below[:2])
+	w.setNow(testNow)
+	pages["groups"], pages["group_names"], pages["group"], pages["group_new"] = "/groups", "/groups/names", groupPath(g.ID), "/groups/new?tier=3&grid=2"
+	pages["group_register"], pages["group_rule"] = "/groups/register", "/groups/rule"
+	pages["relay"], pages["relay_item"], pages["relay_overdue"], pages["relay_rules"] = "/relay", relayPath(id), "/relay/overdue", "/relay/rules"
 }
 
 // TestAuditInTheBrowser looks at the one page that the tour's account may not.

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/net/html"
 
 	"gatecast/controller/fleet"
+	"gatecast/controller/naming"
 	"gatecast/controller/speech"
 	"gatecast/internal/wire"
 	"gatecast/schedules"
@@ -116,6 +117,17 @@ func families() map[string][]string {
 	f["robot.digest."] = append(f["robot.digest."], "title", "more", "end", "because", "slot", "since", "tasks") // said by package robot
 	f["robot.test."] = []string{"title", "text"}
 	f["done."] = append(f["done."], "clip_tags", "reel_drop", "share")
+	f["done."] = append(f["done."], "group", "groups_planned", "renamed", "group_rule", "relay", "relayed", "relay_rules")
+	f["groups.platform."], f["groups.show."], f["groups.tier."] = fleet.GroupPlatforms, groupShows, []string{"1", "2", "3"}
+	f["groups.owner."] = []string{string(naming.OwnerMissing), string(naming.OwnerLeft), string(naming.OwnerOther)}
+	f["groups.col."] = groupColumns
+	f["relay.n."] = []string{"overdue", "waiting", "unsent"}
+	for _, s := range fleet.GroupStates {
+		f["groups.state."] = append(f["groups.state."], string(s))
+	}
+	for _, k := range []naming.GapKind{naming.GapRoot, naming.GapExtra, naming.GapUnit, naming.GapGrid, naming.GapGone, naming.GapOrder} {
+		f["groups.gap."] = append(f["groups.gap."], string(k))
+	}
 	f["urgent.state."] = []string{"waiting", "live", "refused", "cancelled", "unconfirmed", "over"}
 	for _, m := range fleet.Measures {
 		f["measure."] = append(f["measure."], string(m), string(m)+".button")

@@ -11,6 +11,7 @@ import (
 
 	"gatecast/controller/auth"
 	"gatecast/controller/fleet"
+	"gatecast/controller/relay"
 	"gatecast/internal/wire"
 	"gatecast/schedules"
 )
@@ -305,6 +306,10 @@ type Options struct {
 	Mutes        Mutes
 	Urgent       UrgentDesk
 	Insertions   Insertions
+	Groups       Groups
+	GroupBook    GroupBook
+	Relay        *relay.Desk
+	RelayBook    RelayBook
 	Ceilings     wire.Ceilings // what the signed envelope allows, for warnings
 	Speech       Speech
 	Utterances   Utterances
@@ -380,6 +385,8 @@ func (o *Options) validate() error {
 		return errors.New("web options: Speech, Utterances, QuietRules and UrgentTexts are required")
 	case o.Dispatch == nil, o.Replacements == nil, o.Complaints == nil, o.ComplaintDesk == nil, o.Plans == nil, o.Calibrations == nil:
 		return errors.New("web options: Dispatch, Replacements, Complaints, ComplaintDesk, Plans and Calibrations are required")
+	case o.Groups == nil, o.GroupBook == nil, o.Relay == nil, o.RelayBook == nil:
+		return errors.New("web options: Groups, GroupBook, Relay and RelayBook are required")
 	case o.Logins == nil, o.Logger == nil, o.Zone == nil:
 		return errors.New("web options: Logins, Logger and Zone are required")
 	}

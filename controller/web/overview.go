@@ -97,6 +97,12 @@ func (s *Server) overview(ctx context.Context, v *visit, r *http.Request) (frame
 	if err != nil {
 		return f, err
 	}
+	switch late, has, err := s.overdueNeed(ctx, v.L); {
+	case err != nil:
+		return f, err
+	case has:
+		office = append(office, late)
+	}
 	view.Needs = append(office, view.Needs...)
 	view.Urgent += len(office)
 	urgent, err := s.urgentNeeds(ctx, v, len(p.device))

@@ -92,6 +92,8 @@ func (s *Server) routes() http.Handler {
 	s.urgentRoutes(mux)
 	s.dispatchRoutes(mux)
 	s.complaintRoutes(mux)
+	s.groupRoutes(mux)
+	s.relayRoutes(mux)
 
 	s.handle(mux, fleet.ActAccount, "/", s.wrap(fleet.ActAccount, func(http.ResponseWriter, *http.Request, *visit) error {
 		return errNoPage

@@ -24,6 +24,7 @@ import (
 	"gatecast/controller/mute"
 	"gatecast/controller/notary"
 	"gatecast/controller/planner"
+	"gatecast/controller/relay"
 	"gatecast/controller/robot"
 	"gatecast/controller/roster"
 	"gatecast/controller/sample"
@@ -54,6 +55,7 @@ type world struct {
 	mutes   *mute.Desk
 	urgent  *insertion.Desk
 	robots  *robot.Desk
+	relay   *relay.Desk
 	server  *Server
 	hub     *Hub
 	log     *logBuffer
@@ -92,6 +94,9 @@ func openWorld(t testing.TB, dir string) *world {
 		t.Fatal(err)
 	}
 	if w.complaints, err = complaint.New(complaint.Options{Book: db, Mutes: w.mutes, Planner: w.planner, Zone: shanghai}); err != nil {
+		t.Fatal(err)
+	}
+	if w.relay, err = relay.New(relay.Options{Book: db, Places: db, Settings: db, Zone: shanghai, Now: w.now}); err != nil {
 		t.Fatal(err)
 	}
 	w.serve(t, nil)
@@ -149,6 +154,7 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 		Registry: w.store, Scopes: w.store, Points: w.store, Devices: w.store, Admission: testAdmission{w}, Ledger: w.store, JoinCodes: w.store, Audit: w.store, Publications: w.store, Losses: w.store, Recovery: w.store, Incidents: w.store, Tokens: w.store, Clips: w.store, Programmes: w.store,
 		Dispatch: w.dispatch, Replacements: w.store, Complaints: w.store, ComplaintDesk: w.complaints, Plans: testPlans{w}, Calibrations: w.store,
 		Register: w.store, Sites: w.store, Rosters: w.store,
+		Groups: w.store, GroupBook: w.store, Relay: w.relay, RelayBook: w.store,
 		Mutes: w.mutes, Urgent: w.urgent, Insertions: w.store, Ceilings: testCeilings,
 		Speech: speech.New(speech.Options{}), Utterances: w.store, UrgentTexts: w.store, QuietRules: w.planner,
 		Approvals: w.store,
