@@ -90,7 +90,6 @@ type dispatchRow struct {
 	No    int    // on the 确认单
 	gate  string // one of gateStates
 	voice fleet.Voice
-	order int
 }
 
 // dispatchFilter is what the URL asks for.

@@ -188,7 +188,7 @@ func TestLivePageEndsWithTheServer(t *testing.T) {
 // still are the pages of the tour that show nothing that changes by itself:
 // forms, and what is read once.
 var still = []string{
-	"reel", "reels", "voice",
+	"reel", "reels", "voice", "mute_sheet", "rosters", "rostercheck",
 	"complaint_new", "replace", // forms of what is ordered
 	"entry_new", "entry", "holidays", "editor", "month", "programme_diff", // forms, and what is read once
 	"speak", "record", "urgent_texts", "urgent_drill",

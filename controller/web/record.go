@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"mime/multipart"
 	"net/http"
 	"strings"
@@ -83,6 +84,9 @@ func takeSound(w http.ResponseWriter, r *http.Request, v *visit) ([]byte, error)
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Now().Add(uploadTimeout)) // not every writer has deadlines
 	_ = rc.SetWriteDeadline(time.Now().Add(uploadTimeout))
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "multipart/form-data" {
+		return nil, &fleet.Error{Code: fleet.Invalid, Text: v.L.T("upload.no_form"), TextEN: v.L.T("upload.no_form")}
+	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxSound+maxForm)
 	if err := r.ParseMultipartForm(8 << 20); err != nil {
 		var big *http.MaxBytesError
