@@ -45,3 +45,18 @@ func runeWidth(r rune) int {
 	}
 	return 1
 }
+
+// short puts text on one line and cuts it to a width in columns.
+func short(text string, width int) string {
+	text = cell(text)
+	if displayWidth(text) <= width {
+		return text
+	}
+	used := 1 // the ellipsis
+	for i, r := range text {
+		if used += runeWidth(r); used > width {
+			return text[:i] + "…"
+		}
+	}
+	return text
+}

@@ -1,5 +1,5 @@
 // Command gatecast is the tool beside the two daemons: it previews plans, runs
-// the demo, and verifies, signs and measures.
+// the demo, verifies, signs and measures, and asks a controller by its API.
 //
 // Each subcommand is one file with one function of type runFunc and one line in
 // commands. Results go to standard output, everything else to standard error;
@@ -53,6 +53,7 @@ func commands() []command {
 		{"bench", "测量 · measure on this machine", runBench},
 		{"simulate", "在虚拟时间里考验全系统 · the whole system in virtual time, with faults", runSimulate},
 		{"plan", "预览播放计划 · what a programme sounds, and what stays silent", runPlan},
+		{"office", "日常查询和转发 · what an office asks its controller every day", runOffice},
 	}
 }
 
