@@ -29,16 +29,22 @@ PLAIN = modernc.org/sqlite/lib modernc.org/libc/... modernc.org/memory golang.or
 RACE = -race $(foreach p,$(PLAIN),-gcflags='$(p)=-race=false')
 
 # They begin first, so that nothing waits for them at the end.
-LONG = ./controller/web ./controller/store ./agent/playout
+LONG = ./controller/store ./agent/playout ./controller/media
+
+# The tests of the pages run a browser and hundreds of small worlds; all of them
+# run as shipped, and with the race detector those in which many ask at once.
+PAGES = ./controller/web
+SHARED = Live|Hub|Upload|Oversize|Patience|Session|Forged
 
 # Properties draw fresh cases from every state of the sources, and the same ones
 # on every machine: a red run repeats for everybody. 0 draws at random.
 export RAPID_SEED ?= $(shell git ls-files -s 2>/dev/null | cksum | cut -d' ' -f1)
 
 test: tools
-	CGO_ENABLED=1 $(GO) test $(RACE) -shuffle=on -timeout 20m -p 3 $$($(GO) list $(LONG) ./... | grep -Ev '$(REALTIME)')
+	CGO_ENABLED=1 $(GO) test $(RACE) -shuffle=on -timeout 20m -p 3 $$($(GO) list $(LONG) ./... | grep -Ev '$(REALTIME)|/controller/web$$')
+	CGO_ENABLED=1 $(GO) test $(RACE) -shuffle=on -timeout 20m -run '$(SHARED)' $(PAGES)
 	CGO_ENABLED=1 $(GO) test $(RACE) -shuffle=on -timeout 20m -p 1 -parallel 4 $$($(GO) list ./... | grep -E '$(REALTIME)' | grep -vE 'acceptance|simulate$$')
-	$(GO) test -shuffle=on -timeout 15m -parallel 8 ./internal/acceptance/... ./internal/simulate
+	$(GO) test -shuffle=on -timeout 15m -parallel 8 -p 3 ./internal/acceptance/... $(PAGES) ./internal/simulate
 
 lint:
 	sh internal/repocheck/lint.sh
