@@ -44,7 +44,7 @@ func (s *Server) eventRoute() {
 // ask with again.
 func (s *Server) events(c *call) (any, error) {
 	q := c.read("after", "limit", "kind")
-	f := fleet.OccurrenceFilter{After: fleet.OccurrenceID(q.number("after", 0, 1<<53)), Limit: q.limit(200), Kinds: q.kinds()}
+	f := fleet.OccurrenceFilter{After: fleet.OccurrenceID(q.id("after", 0, 1<<53)), Limit: q.limit(200), Kinds: q.kinds()}
 	if q.err != nil {
 		return nil, q.err
 	}
@@ -86,12 +86,12 @@ var (
 // more, or the server ends.
 func (s *Server) stream(w http.ResponseWriter, c *call) error {
 	q := c.read("after", "kind")
-	after, kinds := q.number("after", -1, 1<<53), q.kinds()
+	after, kinds := q.id("after", -1, 1<<53), q.kinds()
 	if q.err != nil {
 		return q.err
 	}
 	if text := c.Header.Get("Last-Event-ID"); text != "" {
-		n, err := strconv.Atoi(text)
+		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || n < 0 {
 			return errSince
 		}

@@ -45,11 +45,16 @@ func (q *query) fail(name, zh, en string) {
 
 // number reads a whole number from 0 to top.
 func (q *query) number(name string, absent, top int) int {
+	return int(q.id(name, int64(absent), int64(top)))
+}
+
+// id is number for what does not fit an int of every machine.
+func (q *query) id(name string, absent, top int64) int64 {
 	text := q.values.Get(name)
 	if text == "" {
 		return absent
 	}
-	n, err := strconv.Atoi(text)
+	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 0 || n > top {
 		q.fail(name, fmt.Sprintf("应为 0 到 %d 的整数", top), fmt.Sprintf("must be a whole number from 0 to %d", top))
 	}

@@ -193,7 +193,7 @@ type taskView struct {
 // open.
 func (s *Server) relayTasks(c *call) (any, error) {
 	q := c.read("item", "open", "limit")
-	f := fleet.RelayFilter{Item: fleet.RelayID(q.number("item", 0, 1<<53)), Limit: q.limit(500)}
+	f := fleet.RelayFilter{Item: fleet.RelayID(q.id("item", 0, 1<<53)), Limit: q.limit(500)}
 	f.Open = q.word("open", "1", "0") == "1"
 	if q.err != nil {
 		return nil, q.err

@@ -30,5 +30,5 @@ func freeBytes(dir string) (free int64, known bool) {
 	if err := unix.Statfs(dir, &s); err != nil {
 		return 0, false
 	}
-	return int64(s.Bavail) * s.Bsize, true
+	return int64(s.Bavail) * int64(s.Bsize), true // 32 bits on ARMv6
 }
