@@ -44,7 +44,8 @@ test: tools
 	CGO_ENABLED=1 $(GO) test $(RACE) -shuffle=on -timeout 20m -p 3 $$($(GO) list $(LONG) ./... | grep -Ev '$(REALTIME)|/controller/web$$')
 	CGO_ENABLED=1 $(GO) test $(RACE) -shuffle=on -timeout 20m -run '$(SHARED)' $(PAGES)
 	CGO_ENABLED=1 $(GO) test $(RACE) -shuffle=on -timeout 20m -p 1 -parallel 4 $$($(GO) list ./... | grep -E '$(REALTIME)' | grep -vE 'acceptance|simulate$$')
-	$(GO) test -shuffle=on -timeout 15m -parallel 8 -p 3 ./internal/acceptance/... $(PAGES) ./internal/simulate
+	$(GO) test -shuffle=on -timeout 15m $(PAGES)
+	$(GO) test -shuffle=on -timeout 15m -parallel 8 ./internal/acceptance/... ./internal/simulate
 
 lint:
 	sh internal/repocheck/lint.sh

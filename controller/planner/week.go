@@ -28,7 +28,7 @@ func (p *Planner) Week(ctx context.Context, days int, now time.Time) (fleet.Week
 	plays, windows := map[string]int{}, map[fleet.Window]bool{}
 	for _, pt := range w.points {
 		_, owes := owedFrom(pt, now)
-		if _, owes := owedFrom(pt, now); !owes || pt.RetiredAt(now) {
+		if pt.RetiredAt(now) {
 			continue
 		}
 		for _, s := range compiler.Slots(w.views[pt.ID], schedules.DateOf(now, w.office), days) {
