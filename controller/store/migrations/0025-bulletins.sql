@@ -1,0 +1,1 @@
+-- Bulletins of the office.
