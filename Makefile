@@ -12,10 +12,13 @@ build:
 tools:
 	sh internal/repocheck/tools.sh
 
-# Packages whose tests play in real time: they run one at a time, so that the
-# tests of other packages do not make them late. They mostly wait: more of them
-# than there are cores may wait together.
-REALTIME = /agent$$|/audio/output|/cmd/gatecast$$|/controller/link|/internal/guest|/internal/soundcheck|/internal/simulate|/internal/acceptance
+# Packages whose tests play in real time. Those that listen to a sound card run
+# one at a time, so that the tests of other packages do not make them late; those
+# that start machines or programs run beside them, one at a time too. Both mostly
+# wait. The acceptance tests come last, as many at once as wait for each other.
+SOUND = /agent$$|/audio/output$$|/audio/output/alsa|/internal/soundcheck
+MACHINES = /audio/output/vmtest|/cmd/gatecast$$|/controller/link|/internal/guest|/internal/simulate/
+REALTIME = $(SOUND)|$(MACHINES)|/internal/simulate|/internal/acceptance
 
 # The race detector needs cgo and a C compiler; the products do not. Packages
 # that compute for long and share nothing run without it: SQLite, which is C in
@@ -31,21 +34,36 @@ RACE = -race $(foreach p,$(PLAIN),-gcflags='$(p)=-race=false')
 # They begin first, so that nothing waits for them at the end.
 LONG = ./controller/store ./agent/playout ./controller/media
 
-# The tests of the pages run a browser and hundreds of small worlds; all of them
-# run as shipped, and with the race detector those in which many ask at once.
+# The tests of the pages run a browser and hundreds of small worlds. All of them
+# run as shipped, those in a browser beside the others, and with the race detector
+# those in which many ask at once.
 PAGES = ./controller/web
+BROWSER = InThe(Browser|Dark)
 SHARED = Live|Hub|Upload|Oversize|Patience|Session|Forged
 
 # Properties draw fresh cases from every state of the sources, and the same ones
 # on every machine: a red run repeats for everybody. 0 draws at random.
 export RAPID_SEED ?= $(shell git ls-files -s 2>/dev/null | cksum | cut -d' ' -f1)
 
+# Two lines of work where two do not disturb each other; their output is kept apart.
+BOTH = +$(MAKE) --no-print-directory -j 2 --output-sync=target
+
 test: tools
 	CGO_ENABLED=1 $(GO) test $(RACE) -shuffle=on -timeout 20m -p 3 $$($(GO) list $(LONG) ./... | grep -Ev '$(REALTIME)|/controller/web$$')
 	CGO_ENABLED=1 $(GO) test $(RACE) -shuffle=on -timeout 20m -run '$(SHARED)' $(PAGES)
-	CGO_ENABLED=1 $(GO) test $(RACE) -shuffle=on -timeout 20m -p 1 -parallel 4 $$($(GO) list ./... | grep -E '$(REALTIME)' | grep -vE 'acceptance|simulate$$')
-	$(GO) test -shuffle=on -timeout 15m $(PAGES)
+	$(BOTH) test-sound test-machines
+	$(BOTH) test-pages test-browser
 	$(GO) test -shuffle=on -timeout 15m -parallel 8 ./internal/acceptance/... ./internal/simulate
+
+.PHONY: test-sound test-machines test-pages test-browser
+test-sound:
+	CGO_ENABLED=1 $(GO) test $(RACE) -shuffle=on -timeout 20m -p 1 -parallel 4 $$($(GO) list ./... | grep -E '$(SOUND)')
+test-machines:
+	CGO_ENABLED=1 $(GO) test $(RACE) -shuffle=on -timeout 20m -p 1 -parallel 4 $$($(GO) list ./... | grep -E '$(MACHINES)')
+test-pages:
+	$(GO) test -shuffle=on -timeout 15m -skip '$(BROWSER)' $(PAGES)
+test-browser:
+	$(GO) test -shuffle=on -timeout 15m -run '$(BROWSER)' $(PAGES)
 
 lint:
 	sh internal/repocheck/lint.sh

@@ -199,6 +199,7 @@ type Link struct {
 
 	nudged     chan struct{}       // state may have changed
 	rooted     chan struct{}       // a trust root was accepted
+	again      chan struct{}       // connect without a pause
 	doubts     chan struct{}       // the controller may not want this device any more
 	offers     chan wire.PlanOffer // the newest offer only
 	rootOffers chan uint64         // version of a trust root
@@ -224,7 +225,7 @@ func New(o Options) (*Link, error) {
 		fetcher: newFetcher(o.Base, o.TLS, o.HTTP), roots: newFetcher(o.Base, anyone, o.HTTP), counters: c,
 		rooted: make(chan struct{}, 1), rootOffers: make(chan uint64, 1),
 		dice: newDice(o.Rand), planDice: newDice(o.Rand), stateDice: newDice(o.Rand), collectDice: newDice(o.Rand), windowDice: newDice(o.Rand), memberDice: newDice(o.Rand),
-		nudged: make(chan struct{}, 1), doubts: make(chan struct{}, 1), offers: make(chan wire.PlanOffer, 1),
+		nudged: make(chan struct{}, 1), doubts: make(chan struct{}, 1), again: make(chan struct{}, 1), offers: make(chan wire.PlanOffer, 1),
 		orders: make(chan order, 4), results: make(chan wire.Result, 16),
 	}
 	var b [8]byte
@@ -266,7 +267,7 @@ func (l *Link) Run(ctx context.Context) {
 }
 
 // keepSession connects again and again. The pause grows with every attempt
-// and starts over once a session has lasted.
+// and starts over once a session has lasted, or a trust root was accepted.
 func (l *Link) keepSession(ctx context.Context) {
 	pause := backoff{first: 500 * time.Millisecond, most: time.Minute, dice: l.dice}
 	for ctx.Err() == nil {
@@ -293,9 +294,14 @@ func (l *Link) keepSession(ctx context.Context) {
 		if pause.attempt == 3 {
 			l.log.Warn("controller cannot be reached; playing goes on by the plan", "broker", l.o.Broker, "err", err)
 		}
-		if !sleep(ctx, wait) {
-			return
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-l.again:
+			pause.reset()
 		}
+		timer.Stop()
 	}
 }
 

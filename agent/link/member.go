@@ -12,7 +12,8 @@ import (
 )
 
 // askMember is how long a device that is in doubt leaves the controller alone
-// before it asks again whether it was revoked.
+// before it asks again whether it was revoked. One that got no answer asks
+// sooner at first: a controller that starts again is away for moments.
 const askMember = 2 * time.Minute
 
 // doubt says that connections are refused or nobody answers: the controller
@@ -31,20 +32,26 @@ func (l *Link) keepMembership(ctx context.Context) {
 	if l.o.Revoked == nil && l.o.Roots == nil {
 		return
 	}
+	unanswered := backoff{first: 5 * time.Second, most: askMember, dice: l.memberDice}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-l.doubts:
 		}
+		pause := l.memberDice.about(askMember)
 		chain := l.catchUp(ctx)
 		doc, err := l.fetcher.revocation(ctx)
 		if doc != nil && len(chain) > 0 {
 			_ = l.adopt(chain) // its key may be newer than the root in force
 		}
+		if err == nil {
+			unanswered.reset()
+		}
 		switch {
 		case err != nil:
 			l.log.Debug("asking whether the device was revoked", "err", err)
+			pause = unanswered.next()
 		case doc != nil && l.o.Revoked != nil:
 			err := l.o.Revoked(doc)
 			l.Nudge()
@@ -54,7 +61,7 @@ func (l *Link) keepMembership(ctx context.Context) {
 			}
 			l.log.Error("revocation not taken", "err", err)
 		}
-		if !sleep(ctx, l.memberDice.about(askMember)) {
+		if !sleep(ctx, pause) {
 			return
 		}
 	}

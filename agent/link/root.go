@@ -88,7 +88,8 @@ func (l *Link) adopt(chain [][]byte) error {
 	return err
 }
 
-// adopted asks for everything anew if there is a later root than before.
+// adopted asks for everything anew if there is a later root than before, and
+// connects at once: it may name a CA without which nobody could be reached.
 func (l *Link) adopted(before uint64) {
 	now := l.o.Roots.Version()
 	if now == before {
@@ -97,6 +98,10 @@ func (l *Link) adopted(before uint64) {
 	l.log.Info("trust root accepted", "version", now, "before", before)
 	select {
 	case l.rooted <- struct{}{}:
+	default:
+	}
+	select {
+	case l.again <- struct{}{}:
 	default:
 	}
 }

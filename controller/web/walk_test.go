@@ -184,7 +184,7 @@ func TestPagesInTheDarkAndOnPaper(t *testing.T) {
 	}
 }
 
-func TestTypingOutlivesTheSession(t *testing.T) {
+func TestTypingOutlivesTheSessionInTheBrowser(t *testing.T) {
 	w := newWorld(t)
 	b := newBrowser(t, w)
 	b.login("clerk")
