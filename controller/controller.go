@@ -50,6 +50,7 @@ import (
 	"gatecast/controller/speech"
 	"gatecast/controller/store"
 	"gatecast/controller/trust"
+	"gatecast/controller/uptime"
 	"gatecast/controller/web"
 	"gatecast/internal/durable"
 	"gatecast/internal/lifecycle"
@@ -104,6 +105,7 @@ type Controller struct {
 
 	incidents *incident.Desk
 	chronicle *chronicle.Desk
+	uptime    *uptime.Desk
 	robots    *robot.Desk
 
 	pages   *web.Server
@@ -269,6 +271,17 @@ func (c *Controller) openDevices() (err error) {
 	return err
 }
 
+// noteUptime keeps when this office could not hear the gates.
+func (c *Controller) noteUptime(ctx context.Context) (err error) {
+	if c.uptime, err = uptime.New(uptime.Options{Book: c.Store, Connected: c.link.Connected, Logger: c.part("uptime")}); err != nil {
+		return err
+	}
+	if err := c.uptime.Begin(ctx); err != nil {
+		c.logger.Error("noting the start", "err", err) // a full disk does not keep the office from hearing gates
+	}
+	return nil
+}
+
 // openBroker prepares the embedded broker, unless the office has one of its own.
 func (c *Controller) openBroker() error {
 	if c.o.Config.Devices.Broker != "" {
@@ -347,6 +360,9 @@ func (c *Controller) openLogins() (*auth.Logins, error) {
 
 // Start serves until Stop. A part that fails ends the whole: see Failed.
 func (c *Controller) Start() error {
+	if err := c.noteUptime(context.Background()); err != nil {
+		return fmt.Errorf("noting the start: %w", err)
+	}
 	if c.broker != nil {
 		if err := c.broker.Start(); err != nil {
 			return fmt.Errorf("starting broker: %w", err)
@@ -361,6 +377,7 @@ func (c *Controller) Start() error {
 	if err := c.Planner.Finish(context.Background(), time.Now()); err != nil {
 		c.logger.Error("finishing an earlier planning run", "err", err) // the planner tries again
 	}
+	c.stack.Go("uptime", c.uptime.Run, c.fail)
 	c.stack.Go("robots", c.tellRobots, c.fail)
 	c.stack.Go("chronicle", c.chronicle.Run, c.fail)
 	c.stack.Go("incidents", c.incidents.Run, c.fail)

@@ -187,12 +187,17 @@ const (
 	ByPoint    Grouping = "point"
 	BySlot     Grouping = "slot" // slot name
 	ByDay      Grouping = "day"
+	ByMonth    Grouping = "month" // calendar month
 )
 
 // SummaryQuery asks for counts over obligations.
 type SummaryQuery struct {
 	From, To Day    // both included
 	Unit     UnitID // with all units below it; 0 means all
+	Compound CompoundID
+	Point    PointID
+	Points   []PointID // nil means all
+	Name     string    // slot name, 早 …; empty means all
 	By       []Grouping
 	NoDemo   bool // leave out what plays into files
 }
@@ -205,6 +210,7 @@ type SummaryRow struct {
 	Point    PointID
 	Name     string // slot name
 	Day      Day
+	Month    Day // its first day
 	Counts   Counts
 	Demo     int // how many of Counts.Owed are demo
 }

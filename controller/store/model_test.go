@@ -60,7 +60,7 @@ func TestLedgerMatchesModel(t *testing.T) {
 			m[p] = map[wire.SlotID]fleet.Obligation{}
 		}
 		_, err := change(t.Context(), s, func(t *tx) (none, error) {
-			for _, table := range []string{"obligations", "corrections", "rollup"} {
+			for _, table := range []string{"obligations", "corrections", "rollup", "sums", "point_months", "reasons"} {
 				if _, err := t.exec("DELETE FROM " + table); err != nil {
 					return none{}, err
 				}
@@ -85,6 +85,7 @@ func TestLedgerMatchesModel(t *testing.T) {
 				for _, slot := range slices.Sorted(maps.Keys(owed)) {
 					o := owed[slot]
 					st := fleet.Settlement{Point: o.Point, Slot: o.Slot, Demo: rapid.Bool().Draw(rt, "demo"),
+						Reason: rapid.SampledFrom([]wire.Reason{"", wire.ReasonPower, wire.ReasonOther}).Draw(rt, "reason"), Grade: rapid.SampledFrom([]fleet.Grade{"", fleet.GradeA, fleet.GradeB}).Draw(rt, "grade"),
 						Verdict: rapid.SampledFrom([]fleet.Verdict{fleet.Played, fleet.Partial, fleet.Missed, fleet.Doubt, fleet.Pending}).Draw(rt, "verdict")}
 					all = append(all, st)
 					m.settle(st)

@@ -242,8 +242,11 @@ func TestBackupIsACompleteDatabase(t *testing.T) {
 
 func TestCheckFindsDamage(t *testing.T) {
 	for name, damage := range map[string]string{
-		"daily_sums": "UPDATE rollup SET played = played + 1",
-		"references": "PRAGMA foreign_keys = OFF; UPDATE points SET unit_id = 999 WHERE code = 'SF-01'",
+		"daily_sums":   "UPDATE rollup SET played = played + 1",
+		"unit_sums":    "UPDATE sums SET due = due + 1 WHERE compound_id = -1",
+		"point_months": "DELETE FROM point_months",
+		"reasons":      "UPDATE reasons SET n = n + 1 WHERE grain = 'month'",
+		"references":   "PRAGMA foreign_keys = OFF; UPDATE points SET unit_id = 999 WHERE code = 'SF-01'",
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newTestStore(t)

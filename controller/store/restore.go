@@ -31,6 +31,9 @@ func (s *Store) MarkRestored(ctx context.Context, r fleet.Restore) error {
 		if err := restoredIntentTx(t, r); err != nil {
 			return none{}, err
 		}
+		if err := restoredBeatTx(t, r); err != nil {
+			return none{}, err
+		}
 		if _, err := t.exec(`DELETE FROM sessions`); err != nil { // some of them had ended since
 			return none{}, err
 		}
@@ -54,6 +57,21 @@ func (s *Store) MarkRestored(ctx context.Context, r fleet.Restore) error {
 		return fmt.Errorf("noting the restore: %w", err)
 	}
 	return nil
+}
+
+// restoredBeatTx keeps the time since the backup as one of which the controller
+// knows nothing, in place of the stop that the heartbeat would tell of.
+func restoredBeatTx(t *tx, r fleet.Restore) error {
+	if _, err := t.exec(`UPDATE outages SET to_us = max(from_us, ?) WHERE to_us = 0`, wire.US(r.Backup)); err != nil {
+		return err
+	}
+	if _, err := t.exec(`UPDATE heartbeat SET beat_us = ?`, wire.US(r.At)); err != nil {
+		return err
+	}
+	if !r.At.After(r.Backup) {
+		return nil
+	}
+	return addOutageTx(t, fleet.Outage{Kind: fleet.OutageRestored, From: r.Backup, To: r.At})
 }
 
 // restoredIntentTx has planning begin again at the backup's time, or at that

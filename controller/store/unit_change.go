@@ -35,7 +35,10 @@ SELECT id, f, t FROM under`, unit)
 
 // addUnder bounds rows o to what was owed under the unit, as the tree was on
 // the day of each.
-func (w *where) addUnder(all []span) {
+func (w *where) addUnder(all []span) { w.addUnderOn(all, "o.day") }
+
+// addUnderOn is addUnder for rows whose day is in another column.
+func (w *where) addUnderOn(all []span, day string) {
 	always := []fleet.UnitID{}
 	cond, args := "o.unit_id IN (SELECT value FROM json_each(?))", []any{nil}
 	for _, v := range all {
@@ -43,7 +46,7 @@ func (w *where) addUnder(all []span) {
 			always = append(always, v.unit)
 			continue
 		}
-		cond += " OR o.unit_id = ? AND o.day >= ? AND o.day < ?"
+		cond += " OR o.unit_id = ? AND " + day + " >= ? AND " + day + " < ?"
 		args = append(args, v.unit, v.from, v.to)
 	}
 	args[0] = toJSON(always)
