@@ -12,13 +12,14 @@ build:
 tools:
 	sh internal/repocheck/tools.sh
 
-# Packages whose tests play in real time. Those that listen to a sound card run
-# one at a time, so that the tests of other packages do not make them late; those
-# that start machines or programs run beside them, one at a time too. Both mostly
-# wait. The acceptance tests come last, as many at once as wait for each other.
-SOUND = /agent$$|/audio/output$$|/audio/output/alsa|/internal/soundcheck
+# Packages whose tests play in real time. Those that compare what a sound server
+# heard run alone, so that the tests of other packages do not make them late. Of
+# the others, which mostly wait, two run at once: one that plays, and one that
+# starts machines or programs. The acceptance tests come last, many at once.
+HEARD = /audio/output$$|/audio/output/alsa
+SOUND = /agent$$|/internal/soundcheck
 MACHINES = /audio/output/vmtest|/cmd/gatecast$$|/controller/link|/internal/guest|/internal/simulate/
-REALTIME = $(SOUND)|$(MACHINES)|/internal/simulate|/internal/acceptance
+REALTIME = $(HEARD)|$(SOUND)|$(MACHINES)|/internal/simulate|/internal/acceptance
 
 # The race detector needs cgo and a C compiler; the products do not. Packages
 # that compute for long and share nothing run without it: SQLite, which is C in
@@ -51,6 +52,7 @@ BOTH = +$(MAKE) --no-print-directory -j 2 --output-sync=target
 test: tools
 	CGO_ENABLED=1 $(GO) test $(RACE) -shuffle=on -timeout 20m -p 3 $$($(GO) list $(LONG) ./... | grep -Ev '$(REALTIME)|/controller/web$$')
 	CGO_ENABLED=1 $(GO) test $(RACE) -shuffle=on -timeout 20m -run '$(SHARED)' $(PAGES)
+	CGO_ENABLED=1 $(GO) test $(RACE) -shuffle=on -timeout 20m -p 1 -parallel 4 $$($(GO) list ./... | grep -E '$(HEARD)')
 	$(BOTH) test-sound test-machines
 	$(BOTH) test-pages test-browser
 	$(GO) test -shuffle=on -timeout 15m -parallel 8 ./internal/acceptance/... ./internal/simulate

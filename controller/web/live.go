@@ -38,7 +38,12 @@ func (s *Server) stream(what fleet.Action, name string, load loader) http.Handle
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v := &visit{L: s.pickLang(w, r), Now: s.o.Now(), Token: sessionToken(r)}
 		have := parseHave(r.URL.Query().Get("have"))
-		t := s.pages.byLang[v.L.code][name]
+		t, err := s.pages.page(v.L.code, name)
+		if err != nil {
+			s.o.Logger.Error("opening a live page", "path", r.URL.Path, "err", err)
+			http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+			return
+		}
 		out := http.NewResponseController(w)
 		h := w.Header()
 		h.Set("Content-Type", "text/event-stream; charset=utf-8")

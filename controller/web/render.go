@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"hash/fnv"
 	"html/template"
-	"io/fs"
 	"net/http"
-	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"gatecast/controller/fleet"
@@ -63,37 +62,43 @@ func (f frame) Other(code string) string {
 	return f.Here + sep + "lang=" + code
 }
 
-// pages are the templates of every page in every language, parsed at start.
+// pages are the templates of every page in every language. Each is parsed when
+// it is first shown: a server starts in an instant, and keeps what is looked at.
+// It is safe for concurrent use.
 type pages struct {
-	byLang map[string]map[string]*template.Template
+	langs  map[string]*lang
+	assets *assets
+
+	mu     sync.Mutex
+	parsed map[string]*template.Template // by language and name
 }
 
 // shared are the files that every page is parsed with.
 var shared = []string{"templates/layout.html", "templates/parts.html", "templates/spoken.html"}
 
-func parsePages(langs map[string]*lang, a *assets) (*pages, error) {
-	names, err := fs.Glob(templateFiles, "templates/*.html")
-	if err != nil {
-		return nil, fmt.Errorf("listing templates: %w", err)
+func newPages(langs map[string]*lang, a *assets) *pages {
+	return &pages{langs: langs, assets: a, parsed: map[string]*template.Template{}}
+}
+
+// page returns the template of a page in the language of that code.
+func (p *pages) page(code, name string) (*template.Template, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := code + "/" + name
+	if t := p.parsed[key]; t != nil {
+		return t, nil
 	}
-	p := &pages{byLang: map[string]map[string]*template.Template{}}
-	for code, l := range langs {
-		set := map[string]*template.Template{}
-		for _, file := range names {
-			if slices.Contains(shared, file) {
-				continue
-			}
-			name := strings.TrimSuffix(path.Base(file), ".html")
-			t := template.New("layout.html")
-			t.Funcs(functions(l, a, t))
-			if _, err := t.ParseFS(templateFiles, append(append([]string{}, shared...), file)...); err != nil {
-				return nil, fmt.Errorf("parsing page %q: %w", name, err)
-			}
-			set[name] = t
-		}
-		p.byLang[code] = set
+	l := p.langs[code]
+	if l == nil {
+		return nil, fmt.Errorf("language %q does not exist", code)
 	}
-	return p, nil
+	t := template.New("layout.html")
+	t.Funcs(functions(l, p.assets, t))
+	if _, err := t.ParseFS(templateFiles, append(slices.Clone(shared), "templates/"+name+".html")...); err != nil {
+		return nil, fmt.Errorf("parsing page %q: %w", name, err)
+	}
+	p.parsed[key] = t
+	return t, nil
 }
 
 // functions are what templates call, bound to one language and one page.
@@ -139,9 +144,9 @@ func digest(b []byte) string {
 
 // render executes a page into a buffer.
 func (p *pages) render(name string, f frame) (*bytes.Buffer, error) {
-	t := p.byLang[f.L.code][name]
-	if t == nil {
-		return nil, fmt.Errorf("page %q does not exist", name)
+	t, err := p.page(f.L.code, name)
+	if err != nil {
+		return nil, err
 	}
 	var b bytes.Buffer
 	if err := t.Execute(&b, f); err != nil {

@@ -35,7 +35,7 @@ type Server struct {
 	done context.Context
 }
 
-// New parses templates and catalogs and returns a Server that answers at
+// New reads the catalogs and returns a Server that answers at
 // once. Its event streams run until Close.
 func New(o Options) (*Server, error) {
 	if err := o.validate(); err != nil {
@@ -49,9 +49,7 @@ func New(o Options) (*Server, error) {
 	if s.assets, err = loadAssets(); err != nil {
 		return nil, err
 	}
-	if s.pages, err = parsePages(s.langs, s.assets); err != nil {
-		return nil, err
-	}
+	s.pages = newPages(s.langs, s.assets)
 	s.done, s.stop = context.WithCancel(context.Background())
 	s.handler = doorway.Visitors(o.TrustedProxies, s.guard(http.NewCrossOriginProtection().Handler(s.routes())))
 	return s, nil
