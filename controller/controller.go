@@ -22,6 +22,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"gatecast/controller/alert"
 	"gatecast/controller/api"
 	"gatecast/controller/auth"
 	"gatecast/controller/broker"
@@ -93,6 +94,7 @@ type Controller struct {
 	broker     *broker.Broker // nil when the office has one of its own
 	link       *link.Link
 	ledger     *ledger.Ledger
+	alerts     *alert.Desk
 	notary     *notary.Notary
 	auditor    *notary.AuditSigner
 	mutes      *mute.Desk
@@ -240,6 +242,9 @@ func (c *Controller) openPlanning() error {
 	if err != nil {
 		return err
 	}
+	if err := c.openAlerts(zone); err != nil {
+		return err
+	}
 	c.auditor, err = notary.NewAuditSigner(notary.AuditOptions{
 		Store: c.Store, Sealer: c.Trust, Zone: zone, Logger: c.part("notary"),
 		Keep: c.keepAuditHead,
@@ -382,6 +387,7 @@ func (c *Controller) Start() error {
 	c.stack.Go("chronicle", c.chronicle.Run, c.fail)
 	c.stack.Go("incidents", c.incidents.Run, c.fail)
 	c.stack.Go("ledger", c.ledger.Run, c.fail)
+	c.stack.Go("alerts", c.alerts.Run, c.fail)
 	c.stack.Go("notary", c.notary.Run, c.fail)
 	c.stack.Go("console", func(ctx context.Context) error {
 		desk := console.Desk{Logins: c.logins, Now: time.Now, Logger: c.part("console")}

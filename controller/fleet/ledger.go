@@ -148,4 +148,5 @@ const (
 
 	EventIncident EventKind = "incident" // somebody tried what is not allowed
 	EventRelay    EventKind = "relay"    // an item of the relay came in, or was passed on
+	EventAlert    EventKind = "alert"    // an alert was raised, grew or closed
 )

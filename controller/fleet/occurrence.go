@@ -24,6 +24,11 @@ const (
 	OccurredProgramme OccurrenceKind = "programme_activated" // version
 	OccurredClip      OccurrenceKind = "clip_signed_off"     // clip, sha256
 	OccurredRelay     OccurrenceKind = "relay_overdue"       // item, tasks: how many groups, tier: of the first
+	// Alerts of missed slots: alert, trouble, likely, slots, run; see package alert.
+	OccurredAlert       OccurrenceKind = "alert_raised"
+	OccurredAlertCall   OccurrenceKind = "alert_call" // the property is to be telephoned
+	OccurredAlertClosed OccurrenceKind = "alert_closed"
+	OccurredAlertsOpen  OccurrenceKind = "alerts_open" // once a day; Object says where: open, new, call
 	// OccurredGap says that some were dropped, or may be missing because the
 	// controller was not running: read what you keep a copy of anew.
 	OccurredGap OccurrenceKind = "gap" // dropped
@@ -31,7 +36,8 @@ const (
 
 // OccurrenceKinds is every kind, in the order in which they are offered.
 var OccurrenceKinds = []OccurrenceKind{
-	OccurredVerdict, OccurredOnline, OccurredOffline, OccurredIncident, OccurredProgramme, OccurredClip, OccurredRelay, OccurredGap,
+	OccurredVerdict, OccurredOnline, OccurredOffline, OccurredIncident, OccurredProgramme, OccurredClip, OccurredRelay,
+	OccurredAlert, OccurredAlertCall, OccurredAlertClosed, OccurredAlertsOpen, OccurredGap,
 }
 
 // Occurrence is one thing that happened.

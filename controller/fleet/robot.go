@@ -31,6 +31,7 @@ type Feed string
 // The feeds.
 const (
 	FeedMissed    Feed = "missed"    // slots not played as owed
+	FeedAlert     Feed = "alert"     // alerts of missed slots: when they are raised, and each morning how many are open
 	FeedOffline   Feed = "offline"   // devices that went and stay offline
 	FeedIncident  Feed = "incident"  // 安全事件
 	FeedRelay     Feed = "relay"     // relay tasks past their time
@@ -39,13 +40,15 @@ const (
 )
 
 // Feeds is every feed, in the order in which a digest tells of them.
-var Feeds = []Feed{FeedMissed, FeedOffline, FeedIncident, FeedRelay, FeedProgramme, FeedClip}
+var Feeds = []Feed{FeedMissed, FeedAlert, FeedOffline, FeedIncident, FeedRelay, FeedProgramme, FeedClip}
 
 // Kinds returns the occurrences that belong to a feed.
 func (f Feed) Kinds() []OccurrenceKind {
 	switch f {
 	case FeedMissed:
 		return []OccurrenceKind{OccurredVerdict}
+	case FeedAlert:
+		return []OccurrenceKind{OccurredAlert, OccurredAlertCall, OccurredAlertClosed, OccurredAlertsOpen}
 	case FeedOffline:
 		return []OccurrenceKind{OccurredOnline, OccurredOffline}
 	case FeedIncident:

@@ -53,6 +53,8 @@ func collect(r fleet.Robot, all []fleet.Occurrence) digest {
 			d.offline[o.Value("device")] = o
 		case fleet.OccurredOnline:
 			delete(d.offline, o.Value("device"))
+		case fleet.OccurredAlertClosed: // what closed in the meantime is not told
+			d.others[fleet.FeedAlert] = slices.DeleteFunc(d.others[fleet.FeedAlert], func(told fleet.Occurrence) bool { return told.Value("alert") == o.Value("alert") })
 		default:
 			for _, f := range r.Feeds {
 				if slices.Contains(f.Kinds(), o.Kind) {
@@ -68,7 +70,9 @@ func collect(r fleet.Robot, all []fleet.Occurrence) digest {
 		d.since(o.At)
 	}
 	for _, list := range d.others {
-		d.since(list[0].At)
+		if len(list) > 0 {
+			d.since(list[0].At)
+		}
 	}
 	return d
 }
@@ -134,6 +138,17 @@ func (d *digest) lines(o Options, f fleet.Feed) (lines []string) {
 				what = o.Say("incident.other")
 			}
 			lines = append(lines, strings.TrimSpace(v.Object+" "+what))
+		}
+	case fleet.FeedAlert:
+		for _, v := range d.others[f] {
+			switch v.Kind {
+			case fleet.OccurredAlertCall:
+				lines = append(lines, o.Say("robot.digest.alert.call", v.Object, v.Value("run")))
+			case fleet.OccurredAlertsOpen:
+				lines = append(lines, o.Say("robot.digest.alert.open", v.Value("open"), v.Value("new"), v.Object))
+			default:
+				lines = append(lines, o.Say("robot.digest.alert.raised", v.Object, o.Say("trouble."+v.Value("trouble")), o.Say("likely."+v.Value("likely"))))
+			}
 		}
 	case fleet.FeedRelay:
 		for _, v := range d.others[f] {

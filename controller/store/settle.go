@@ -64,6 +64,11 @@ WHERE point_id = ? AND day = ? AND slot_id = (SELECT id FROM slots WHERE suffix 
 		if err := publishedTx(t, old, o, now); err != nil {
 			return nil, err
 		}
+		if o.Verdict != old.Verdict || o.Reason != old.Reason {
+			if err := alertNewsTx(t, o, day, suffix); err != nil {
+				return nil, err
+			}
+		}
 		roll.sub(old)
 		roll.add(o)
 		changed = append(changed, o)
