@@ -15,7 +15,7 @@ import (
 func (c *Controller) openAlerts(zone *time.Location) (err error) {
 	c.alerts, err = alert.New(alert.Options{
 		Book: c.Store, Places: c.Store, Settings: c.Store, Zone: zone,
-		OnLine: c.alerted, OnDigest: c.alertDigest, Logger: c.part("alert"),
+		Outages: c.Store.Outages, OnLine: c.alerted, OnDigest: c.alertDigest, Logger: c.part("alert"),
 	})
 	return err
 }

@@ -343,7 +343,7 @@ func (c *Controller) openPages() (err error) {
 		Planner: officePlanner{c}, Almanac: officePlanner{c}, Holidays: officePlanner{c}, Outlook: officePlanner{c}, Drafts: c.Store, Keys: officeKeys{c}, JoinCodes: c.Store, Trust: officeTrust{c}, Audit: c.Store, Evidence: officeEvidence{c}, Logins: c.logins,
 		Register: officeRegister{c}, Sites: officeRegister{c}, Rosters: c.Store,
 		AuditBook: officeAudit{c.Store, c}, Retention: c.o.Config.Retention.Audit(), ErasePhone: c.o.Config.Retention.Phone(),
-		Publications: c.Store, Losses: c.Store, Recovery: officeRecovery{c}, Incidents: c.Store,
+		Publications: c.Store, Losses: c.Store, Recovery: officeRecovery{c}, Incidents: c.Store, Alerts: c.Store,
 		Dispatch: c.dispatch, Replacements: c.Store, Complaints: c.Store, ComplaintDesk: c.complaints, Plans: officePlans{c}, Calibrations: c.Store,
 		Groups: c.Store, GroupBook: c.Store, Relay: c.Relay, RelayBook: c.Store,
 		Mutes: c.mutes, Urgent: c.urgent, Ceilings: c.ceilings, Insertions: c.Store,

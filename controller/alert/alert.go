@@ -8,8 +8,8 @@
 // its deadline on, ledger.Grace after its end.
 //
 // Two things keep storms away. A slot that is only pending, and that fell into
-// a time in which the office itself was not running, is held until its device
-// has reported or Return has passed since the office came back. And whoever
+// a time in which the office itself could not hear the gates, is held until its
+// device has reported or Return has passed since the office could again. And whoever
 // wants to be told hears of alerts, not of slots: once when one is raised, once
 // when a property is to be telephoned, once when it closes, and once a day of
 // all that are open.
@@ -30,12 +30,13 @@ import (
 // they come back with growing pauses of some minutes, and deliver at once.
 const Return = 30 * time.Minute
 
+// Patience is for how long after its deadline a slot waits while an outage of
+// the office lasts: a silence of every device may be their own, after all.
+const Patience = 2 * time.Hour
+
 // DigestAt is the time of day from which on the daily digest is told: after
 // the deadline of a slot that ends at 08:30.
 const DigestAt = 8*time.Hour + 45*time.Minute
-
-// Outage is a time in which the office itself did not run.
-type Outage struct{ From, To time.Time }
 
 // Book is where alerts are kept.
 type Book interface {
@@ -66,9 +67,9 @@ type Options struct {
 	Settings Settings
 	Zone     *time.Location
 
-	// Outages returns when the office did not run, as far as that touches the
-	// time between from and to. nil means that it always did.
-	Outages func(ctx context.Context, from, to time.Time) ([]Outage, error)
+	// Outages returns when the office could not hear the gates between from and
+	// to. nil means that it always could.
+	Outages func(ctx context.Context, from, to time.Time) ([]fleet.Outage, error)
 
 	// OnLine is told of each alert that was raised and stays open, calls for the
 	// property or closed, by the kind of its line; OnDigest once a day of all
@@ -93,7 +94,7 @@ func New(o Options) (*Desk, error) {
 		return nil, errors.New("alert options: Book, Places, Settings and Zone are required")
 	}
 	if o.Outages == nil {
-		o.Outages = func(context.Context, time.Time, time.Time) ([]Outage, error) { return nil, nil }
+		o.Outages = func(context.Context, time.Time, time.Time) ([]fleet.Outage, error) { return nil, nil }
 	}
 	if o.OnLine == nil {
 		o.OnLine = func(fleet.Alert, fleet.AlertLineKind) {}
@@ -164,9 +165,8 @@ func (d *Desk) Morning(ctx context.Context) error {
 }
 
 // HoldUntil returns until when a slot that is only pending is not to be
-// alarmed about; zero means that it is now. Outages are those that touch the
-// slot or its time of grace.
-func HoldUntil(o fleet.Obligation, online bool, outages []Outage, now time.Time) time.Time {
+// alarmed about; zero means that it is now.
+func HoldUntil(o fleet.Obligation, online bool, outages []fleet.Outage, now time.Time) time.Time {
 	if o.Verdict != fleet.Pending {
 		return time.Time{}
 	}
@@ -175,8 +175,15 @@ func HoldUntil(o fleet.Obligation, online bool, outages []Outage, now time.Time)
 		until = o.End.Add(2 * ledger.Grace)
 	}
 	for _, out := range outages {
-		if out.From.Before(o.End.Add(ledger.Grace)) && out.To.After(o.Start) && out.To.Add(Return).After(until) {
-			until = out.To.Add(Return)
+		if !out.Overlaps(o.Start, o.End.Add(ledger.Grace)) {
+			continue
+		}
+		second := out.To.Add(Return)
+		if out.To.IsZero() {
+			second = o.End.Add(ledger.Grace + Patience)
+		}
+		if second.After(until) {
+			until = second
 		}
 	}
 	if !until.After(now) {

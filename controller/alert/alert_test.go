@@ -119,12 +119,12 @@ func TestOfficeOutageRaisesNothing(t *testing.T) {
 	w := newTestWorld(t, 20)
 	w.owe(3)
 	first := w.slot(w.gates[0], 0)
-	off := Outage{From: first.Start.Add(-time.Hour), To: first.End.Add(4 * time.Hour)}
+	off := fleet.Outage{From: first.Start.Add(-time.Hour), To: first.End.Add(4 * time.Hour)}
 	for _, g := range w.gates {
 		w.now = off.From
 		w.connect(g, false)
 	}
-	w.outages = []Outage{off}
+	w.outages = []fleet.Outage{off}
 	w.now = off.To
 	for _, g := range w.gates {
 		w.settle(w.slot(g, 0), fleet.Pending, "")
@@ -296,23 +296,26 @@ func TestLookCountsNeighbours(t *testing.T) {
 func TestHoldUntil(t *testing.T) {
 	o := (&world{begin: day0}).slot(1, 0)
 	deadline := o.End.Add(ledger.Grace)
-	over := Outage{o.Start.Add(-time.Hour), deadline.Add(time.Hour)}
+	over := fleet.Outage{From: o.Start.Add(-time.Hour), To: deadline.Add(time.Hour)}
+	lasts := []fleet.Outage{{From: o.Start}}
 	tests := map[string]struct {
 		verdict fleet.Verdict
 		online  bool
-		outages []Outage
+		outages []fleet.Outage
 		now     time.Time
 		want    time.Time
 	}{
 		"gone":             {fleet.Pending, false, nil, deadline, time.Time{}},
 		"about_to_deliver": {fleet.Pending, true, nil, deadline, o.End.Add(2 * ledger.Grace)},
 		"did_not_deliver":  {fleet.Pending, true, nil, o.End.Add(2 * ledger.Grace), time.Time{}},
-		"office_was_off":   {fleet.Pending, false, []Outage{over}, over.To, over.To.Add(Return)},
-		"second_deadline":  {fleet.Pending, false, []Outage{over}, over.To.Add(Return), time.Time{}},
-		"settled_anyway":   {fleet.Missed, false, []Outage{over}, over.To, time.Time{}},
-		"before_the_slot":  {fleet.Pending, false, []Outage{{o.Start.Add(-time.Hour), o.Start}}, deadline, time.Time{}},
-		"off_in_the_grace": {fleet.Pending, false, []Outage{{o.End.Add(time.Minute), o.End.Add(2 * time.Minute)}}, deadline, o.End.Add(2 * time.Minute).Add(Return)},
-		"the_longest_wait": {fleet.Pending, true, []Outage{{o.Start, o.Start.Add(time.Second)}, over}, deadline, over.To.Add(Return)},
+		"office_was_off":   {fleet.Pending, false, []fleet.Outage{over}, over.To, over.To.Add(Return)},
+		"second_deadline":  {fleet.Pending, false, []fleet.Outage{over}, over.To.Add(Return), time.Time{}},
+		"settled_anyway":   {fleet.Missed, false, []fleet.Outage{over}, over.To, time.Time{}},
+		"before_the_slot":  {fleet.Pending, false, []fleet.Outage{{From: o.Start.Add(-time.Hour), To: o.Start}}, deadline, time.Time{}},
+		"off_in_the_grace": {fleet.Pending, false, []fleet.Outage{{From: o.End.Add(time.Minute), To: o.End.Add(2 * time.Minute)}}, deadline, o.End.Add(2 * time.Minute).Add(Return)},
+		"it_lasts":         {fleet.Pending, false, lasts, deadline, deadline.Add(Patience)},
+		"it_lasts_long":    {fleet.Pending, false, lasts, deadline.Add(Patience), time.Time{}},
+		"the_longest_wait": {fleet.Pending, true, []fleet.Outage{{From: o.Start, To: o.Start.Add(time.Second)}, over}, deadline, over.To.Add(Return)},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

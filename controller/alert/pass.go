@@ -138,7 +138,7 @@ func (d *Desk) change(ctx context.Context, all []fleet.AlertChange, seen []fleet
 
 // hold puts off what is not to be alarmed about yet, and returns the rest.
 func (d *Desk) hold(ctx context.Context, w *surroundings, news []fleet.AlertNews, now time.Time) (due []fleet.AlertNews, err error) {
-	var outages []Outage
+	var outages []fleet.Outage
 	asked := false
 	later := map[time.Time][]int64{}
 	for _, n := range news {

@@ -42,7 +42,7 @@ func TestAlertsHoldEverySlotOnce(t *testing.T) {
 			case "connect":
 				w.connect(g, rapid.Bool().Draw(rt, "connected"), rapid.SampledFrom([]string{"output_fault", "plan_stale", "other"}).Draw(rt, "condition"))
 			case "outage":
-				w.outages = append(w.outages, Outage{w.now.Add(-2 * time.Hour), w.now})
+				w.outages = append(w.outages, fleet.Outage{From: w.now.Add(-2 * time.Hour), To: w.now})
 			case "look":
 				w.pass()
 				w.holds(rt)

@@ -25,7 +25,7 @@ type world struct {
 	gates   []fleet.PointID
 	begin   time.Time // the day of the first slots
 	now     time.Time
-	outages []Outage
+	outages []fleet.Outage
 	told    []string // of OnLine
 	digests [][]fleet.AlertSum
 }
@@ -71,7 +71,7 @@ func newTestWorld(t testing.TB, gates int) *world {
 	}
 	w.d, err = New(Options{
 		Book: s, Places: s, Settings: s, Zone: time.UTC, Now: func() time.Time { return w.now },
-		Outages:  func(context.Context, time.Time, time.Time) ([]Outage, error) { return w.outages, nil },
+		Outages:  func(context.Context, time.Time, time.Time) ([]fleet.Outage, error) { return w.outages, nil },
 		OnLine:   func(a fleet.Alert, k fleet.AlertLineKind) { w.told = append(w.told, fmt.Sprint(k, " ", a.Trouble)) },
 		OnDigest: func(sums []fleet.AlertSum) { w.digests = append(w.digests, sums) },
 	})

@@ -98,6 +98,7 @@ const (
 	AuditAccepted     AuditCode = "device_accepted" // its test tone was heard
 	AuditUnheard      AuditCode = "device_unheard"
 	AuditRevoked      AuditCode = "device_revoked" // Detail is the device and why
+	AuditAlert        AuditCode = "alert"           // somebody took note of an alert; Object is the point, Detail what was done
 	AuditIncident     AuditCode = "incident"       // a 安全事件 was ticked off; Detail is what was done
 )
 
@@ -169,7 +170,7 @@ var AuditCodes = []AuditCode{
 	AuditEntry, AuditEntryEnded, AuditHolidays,
 	AuditClipEdit, AuditClipSubmit, AuditClipApprove, AuditClipReturn, AuditClipRecall,
 	AuditClipTags, AuditReel, AuditReelCut, AuditReelDrop, AuditShare,
-	AuditJoinCode, AuditPointSync, AuditPointTime, AuditConfirmPlans, AuditRegistry, AuditRegister, AuditUnitChange, AuditPointStage, AuditCalibrated, AuditTone, AuditAccepted, AuditUnheard, AuditRevoked, AuditIncident,
+	AuditJoinCode, AuditPointSync, AuditPointTime, AuditConfirmPlans, AuditRegistry, AuditRegister, AuditUnitChange, AuditPointStage, AuditCalibrated, AuditTone, AuditAccepted, AuditUnheard, AuditRevoked, AuditIncident, AuditAlert,
 	AuditMute, AuditUnmute, AuditMuteApprove, AuditUrgent, AuditUrgentFirst, AuditUrgentSigned, AuditUrgentEnded, AuditUrgentLapsed, AuditUrgentText,
 	AuditReplace, AuditUnreplace, AuditComplaint, AuditComplaintReply, AuditRestoreLevel,
 	AuditGroup, AuditGroupRenamed, AuditGroupState, AuditGroupRule, AuditGroupExport, AuditRelay, AuditRelayDone, AuditRelayClosed, AuditRelayRules,

@@ -41,6 +41,7 @@ const (
 	ActActivate    Action = "activate"     // write and activate programmes, calendars, what a complaint leads to
 	ActRegister    Action = "register"     // keep the registry: units, people, groups, points; import rosters
 	ActRelay       Action = "relay"        // send an item down the tiers of groups
+	ActAlert       Action = "alert"        // take note of an alert, and say what was done
 	ActUrgent      Action = "urgent"       // submit an urgent broadcast
 	ActUrgentFirst Action = "urgent_first" // 先播后审: have it sound before the second person looked
 	ActMute        Action = "mute"         // silence every gate
@@ -57,12 +58,12 @@ const (
 // permissions is the whole matrix.
 var permissions = map[Role][]Action{
 	Admin: {
-		ActAccount, ActRead, ActUpload, ActActivate, ActRegister, ActRelay, ActUrgent, ActMute, ActEnrol, ActRevoke, ActPublish,
+		ActAccount, ActRead, ActUpload, ActActivate, ActRegister, ActRelay, ActAlert, ActUrgent, ActMute, ActEnrol, ActRevoke, ActPublish,
 		ActInstall, ActReveal, ActUsers, ActSettings,
 	},
-	Clerk:           {ActAccount, ActRead, ActUpload, ActActivate, ActRegister, ActRelay, ActUrgent, ActMute, ActEnrol, ActInstall, ActReveal},
-	Approver:        {ActAccount, ActRead, ActApprove, ActRelay, ActUrgent, ActUrgentFirst, ActMute, ActUnmute, ActRevoke, ActPublish},
-	Supervisor:      {ActAccount, ActRead, ActPublish, ActMute},
+	Clerk:           {ActAccount, ActRead, ActUpload, ActActivate, ActRegister, ActRelay, ActAlert, ActUrgent, ActMute, ActEnrol, ActInstall, ActReveal},
+	Approver:        {ActAccount, ActRead, ActApprove, ActRelay, ActAlert, ActUrgent, ActUrgentFirst, ActMute, ActUnmute, ActRevoke, ActPublish},
+	Supervisor:      {ActAccount, ActRead, ActAlert, ActPublish, ActMute},
 	UnitAccount:     {ActAccount, ActOwn},
 	PropertyAccount: {ActAccount, ActOwn, ActInstall},
 	Auditor:         {ActAccount, ActAudit},

@@ -112,6 +112,22 @@ func families() map[string][]string {
 	for _, fault := range fleet.LetterFaults {
 		f["robots.fault."] = append(f["robots.fault."], string(fault), string(fault)+".text")
 	}
+	for _, t := range fleet.Troubles {
+		f["trouble."] = append(f["trouble."], string(t))
+	}
+	for _, c := range fleet.Likelies {
+		f["likely."] = append(f["likely."], string(c), string(c)+".text")
+	}
+	for _, show := range fleet.AlertShows {
+		f["alerts.show."] = append(f["alerts.show."], string(show))
+	}
+	for _, k := range fleet.AlertLineKinds {
+		f["alert.line."] = append(f["alert.line."], string(k))
+	}
+	f["alert.line."] = append(f["alert.line."], "closed.late")
+	f["near."] = []string{"nobody", "compound.fine", "compound.gone", "unit.fine", "unit.gone"}
+	f["robot.digest."] = append(f["robot.digest."], "alert.call", "alert.open", "alert.raised")
+	f["done."] = append(f["done."], "alert")
 	f["robots.kind."] = []string{string(fleet.LetterDigest), string(fleet.LetterTest), string(fleet.LetterEvents)}
 	f["robots.letter."] = []string{string(fleet.LetterWaiting), string(fleet.LetterSent), string(fleet.LetterDead)}
 	f["robot.digest."] = append(f["robot.digest."], "title", "more", "end", "because", "slot", "since", "tasks") // said by package robot

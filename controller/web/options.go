@@ -302,6 +302,7 @@ type Options struct {
 	Recovery     Recovery
 	Keys         Keys // nil means an office without pages about keys
 	Incidents    Incidents
+	Alerts       Alerts
 	Robots       Robots // nil means an office without robots and webhooks
 	Mutes        Mutes
 	Urgent       UrgentDesk
@@ -379,6 +380,8 @@ func (o *Options) validate() error {
 		return errors.New("web options: JoinCodes, Trust, Audit and AuditBook are required")
 	case o.Publications == nil, o.Losses == nil, o.Recovery == nil, o.Evidence == nil, o.Incidents == nil:
 		return errors.New("web options: Publications, Losses, Recovery, Evidence and Incidents are required")
+	case o.Alerts == nil:
+		return errors.New("web options: Alerts is required")
 	case o.Mutes == nil, o.Urgent == nil, o.Insertions == nil:
 		return errors.New("web options: Mutes, Urgent and Insertions are required")
 	case o.Speech == nil, o.Utterances == nil, o.QuietRules == nil, o.UrgentTexts == nil:

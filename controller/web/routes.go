@@ -30,6 +30,7 @@ func (s *Server) routes() http.Handler {
 	s.myRoutes(mux)
 	s.rosterRoutes(mux)
 	s.incidentRoutes(mux)
+	s.alertRoutes(mux)
 	s.accountRoutes(mux)
 	s.userRoutes(mux)
 
