@@ -98,7 +98,7 @@ const (
 	AuditAccepted     AuditCode = "device_accepted" // its test tone was heard
 	AuditUnheard      AuditCode = "device_unheard"
 	AuditRevoked      AuditCode = "device_revoked" // Detail is the device and why
-	AuditAlert        AuditCode = "alert"           // somebody took note of an alert; Object is the point, Detail what was done
+	AuditAlert        AuditCode = "alert"          // somebody took note of an alert; Object is the point, Detail what was done
 	AuditIncident     AuditCode = "incident"       // a 安全事件 was ticked off; Detail is what was done
 )
 
