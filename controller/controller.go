@@ -26,6 +26,7 @@ import (
 	"gatecast/controller/api"
 	"gatecast/controller/auth"
 	"gatecast/controller/broker"
+	"gatecast/controller/bulletin"
 	"gatecast/controller/chronicle"
 	"gatecast/controller/complaint"
 	"gatecast/controller/config"
@@ -100,6 +101,7 @@ type Controller struct {
 	mutes      *mute.Desk
 	dispatch   *dispatch.Desk
 	complaints *complaint.Desk
+	bulletins  *bulletin.Desk
 	urgent     *insertion.Desk
 
 	onDigest []func(relay.Digest) // immutable after Start
@@ -337,6 +339,9 @@ func (c *Controller) openPages() (err error) {
 	if err != nil {
 		return err
 	}
+	if c.bulletins, err = c.openBulletins(zone); err != nil {
+		return err
+	}
 	c.pages, err = web.New(web.Options{
 		Registry: c.Store, Scopes: c.Store, Points: officePoints{c}, Devices: c.Store, Admission: officeAdmission{c}, Ledger: c.Store, Clips: c.Store, Approvals: officeApprovals{c.Store, c}, Media: officeMedia{c}, Programmes: c.Store,
 		Library: c.Store, Reels: officeReels{c}, Transfers: c.parts, Settings: c.Store, Week: c.Planner.Week,
@@ -346,6 +351,7 @@ func (c *Controller) openPages() (err error) {
 		Publications: c.Store, Losses: c.Store, Recovery: officeRecovery{c}, Incidents: c.Store, Alerts: c.Store,
 		Dispatch: c.dispatch, Replacements: c.Store, Complaints: c.Store, ComplaintDesk: c.complaints, Plans: officePlans{c}, Calibrations: c.Store,
 		Groups: c.Store, GroupBook: c.Store, Relay: c.Relay, RelayBook: c.Store,
+		Bulletins: c.bulletins, BulletinBook: c.Store,
 		Mutes: c.mutes, Urgent: c.urgent, Ceilings: c.ceilings, Insertions: c.Store,
 		Speech: speech.New(speech.Options{Command: c.o.Config.Speech.Command, Timeout: c.o.Config.Speech.Timeout}), Utterances: c.Store, UrgentTexts: c.Store, Forward: c.Relay, QuietRules: c.Planner, Quiet: c.quiet,
 		Events: c.hub, OnAttack: c.incidents.Report, Trouble: c.Store.Trouble, Logger: c.part("web"), Zone: zone, Name: c.o.Config.Name, Version: c.o.Version, Demo: c.o.Demo,
@@ -394,6 +400,7 @@ func (c *Controller) Start() error {
 		return console.Serve(ctx, c.o.Config.DataDir, desk.Do, c.part("console"))
 	}, c.fail)
 	c.stack.Go("retention", c.tidy, c.fail)
+	c.stack.Go("bulletins", c.draftBulletins, c.fail)
 	c.stack.Go("insertions", c.urgent.Run, c.fail)
 	c.stack.Go("relay", c.Relay.Run, c.fail)
 	c.stack.Go("planner", c.Planner.Run, c.fail)

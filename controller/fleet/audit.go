@@ -124,6 +124,19 @@ const (
 	AuditRestoreLevel   AuditCode = "level_restored"  // Object is the point that sounds as before
 )
 
+// What is done to bulletins; Object is the number, or the period or subject of a
+// draft. Of a report of the supervision team nothing but its number is told.
+const (
+	AuditBulletin        AuditCode = "bulletin"         // a draft was begun
+	AuditBulletinEdit    AuditCode = "bulletin_edit"    // texts of a draft were changed
+	AuditBulletinSubmit  AuditCode = "bulletin_submit"  // it was sent up to be signed
+	AuditBulletinReturn  AuditCode = "bulletin_return"  // and sent back; Detail is why
+	AuditBulletinIssue   AuditCode = "bulletin_issue"   // it was signed; Detail is its SHA-256
+	AuditBulletinCorrect AuditCode = "bulletin_correct" // a correction was signed; Detail is its number
+	AuditBulletinStyle   AuditCode = "bulletin_style"   // head and distribution of bulletins
+	AuditReportRead      AuditCode = "report_read"      // a report of the supervision team was opened or downloaded
+)
+
 // What is done to groups and passed down them; Object is the group's code or
 // the beginning of the item.
 const (
@@ -174,6 +187,7 @@ var AuditCodes = []AuditCode{
 	AuditMute, AuditUnmute, AuditMuteApprove, AuditUrgent, AuditUrgentFirst, AuditUrgentSigned, AuditUrgentEnded, AuditUrgentLapsed, AuditUrgentText,
 	AuditReplace, AuditUnreplace, AuditComplaint, AuditComplaintReply, AuditRestoreLevel,
 	AuditGroup, AuditGroupRenamed, AuditGroupState, AuditGroupRule, AuditGroupExport, AuditRelay, AuditRelayDone, AuditRelayClosed, AuditRelayRules,
+	AuditBulletin, AuditBulletinEdit, AuditBulletinSubmit, AuditBulletinReturn, AuditBulletinIssue, AuditBulletinCorrect, AuditBulletinStyle, AuditReportRead,
 	AuditRestore, AuditViewed, AuditExported, AuditPruned, AuditRetention, AuditReveal, AuditPhoneErased,
 	AuditKeys, AuditRotate, AuditMode, AuditToSign, AuditManifest,
 }

@@ -49,6 +49,9 @@ const (
 	ActEnrol       Action = "enrol"        // issue join codes, accept devices, replace them
 	ActRevoke      Action = "revoke"       // take a device's rights away
 	ActPublish     Action = "publish"      // sign and seal a period, sign a correction
+	ActCompose     Action = "compose"      // write bulletins and send them up to be signed
+	ActDirect      Action = "direct"       // 直报: read the reports of the supervision team, which reach the heads alone
+	ActReport      Action = "report"       // write those reports
 	ActReveal      Action = "reveal"       // see a whole telephone number, for a reason
 	ActUsers       Action = "users"        // accounts and their roles, API tokens
 	ActSettings    Action = "settings"     // settings of the system, the trust keys
@@ -58,12 +61,12 @@ const (
 // permissions is the whole matrix.
 var permissions = map[Role][]Action{
 	Admin: {
-		ActAccount, ActRead, ActUpload, ActActivate, ActRegister, ActRelay, ActAlert, ActUrgent, ActMute, ActEnrol, ActRevoke, ActPublish,
+		ActAccount, ActRead, ActUpload, ActActivate, ActRegister, ActRelay, ActAlert, ActUrgent, ActMute, ActEnrol, ActRevoke, ActPublish, ActCompose,
 		ActInstall, ActReveal, ActUsers, ActSettings,
 	},
-	Clerk:           {ActAccount, ActRead, ActUpload, ActActivate, ActRegister, ActRelay, ActAlert, ActUrgent, ActMute, ActEnrol, ActInstall, ActReveal},
-	Approver:        {ActAccount, ActRead, ActApprove, ActRelay, ActAlert, ActUrgent, ActUrgentFirst, ActMute, ActUnmute, ActRevoke, ActPublish},
-	Supervisor:      {ActAccount, ActRead, ActAlert, ActPublish, ActMute},
+	Clerk:           {ActAccount, ActRead, ActUpload, ActActivate, ActRegister, ActRelay, ActAlert, ActUrgent, ActMute, ActEnrol, ActInstall, ActReveal, ActCompose},
+	Approver:        {ActAccount, ActRead, ActApprove, ActRelay, ActAlert, ActUrgent, ActUrgentFirst, ActMute, ActUnmute, ActRevoke, ActPublish, ActDirect},
+	Supervisor:      {ActAccount, ActRead, ActAlert, ActPublish, ActMute, ActDirect, ActReport},
 	UnitAccount:     {ActAccount, ActOwn},
 	PropertyAccount: {ActAccount, ActOwn, ActInstall},
 	Auditor:         {ActAccount, ActAudit},

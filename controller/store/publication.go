@@ -215,33 +215,37 @@ func publishedTx(t *tx, old, o fleet.Obligation, now time.Time) error {
 // amendment, or its signing, as the next amendment of a.Year. It is refused
 // with a *fleet.Error of code Conflict when nothing did.
 func (s *Store) Amend(ctx context.Context, a fleet.Amendment) (fleet.Amendment, error) {
-	return change(ctx, s, func(t *tx) (fleet.Amendment, error) {
-		rows, err := t.query(changesOf, int64(a.Publication))
-		if err != nil {
-			return a, err
-		}
-		all, err := collect(rows, scanChange)
-		if err != nil {
-			return a, err
-		}
-		open := all[:0]
-		for _, c := range all {
-			if c.Amendment == 0 {
-				open = append(open, c)
-			}
-		}
-		if len(net(open)) == 0 {
-			return a, &fleet.Error{Code: fleet.Conflict,
-				Text:   "签发之后（或上次更正之后）没有变化，不需要更正。",
-				TextEN: "Nothing changed since the signing or the last correction; there is nothing to correct."}
-		}
-		a.At = wire.FromUS(wire.US(a.At))
-		if err := t.row(`INSERT INTO amendments (publication_id, year, number, at_us, by, name)
-VALUES (?1, ?2, (SELECT coalesce(max(number), 0) + 1 FROM amendments WHERE year = ?2), ?3, ?4, ?5) RETURNING id, number`,
-			int64(a.Publication), a.Year, wire.US(a.At), a.By, a.Name).Scan(&a.ID, &a.Number); err != nil {
-			return a, fmt.Errorf("amending: %w", err)
-		}
-		_, err = t.exec(`UPDATE publication_changes SET amendment_id = ? WHERE publication_id = ? AND amendment_id IS NULL`, int64(a.ID), int64(a.Publication))
+	return change(ctx, s, func(t *tx) (fleet.Amendment, error) { return amendTx(t, a) })
+}
+
+func amendTx(t *tx, a fleet.Amendment) (fleet.Amendment, error) {
+	rows, err := t.query(changesOf, int64(a.Publication))
+	if err != nil {
 		return a, err
-	})
+	}
+	all, err := collect(rows, scanChange)
+	if err != nil {
+		return a, err
+	}
+	open := all[:0]
+	for _, c := range all {
+		if c.Amendment == 0 {
+			open = append(open, c)
+		}
+	}
+	if len(net(open)) == 0 {
+		return a, &fleet.Error{Code: fleet.Conflict,
+			Text:   "签发之后（或上次更正之后）没有变化，不需要更正。",
+			TextEN: "Nothing changed since the signing or the last correction; there is nothing to correct."}
+	}
+	a.At = wire.FromUS(wire.US(a.At))
+	if err := t.row(nextCorrection, a.Year).Scan(&a.Number); err != nil {
+		return a, err
+	}
+	if err := t.row(`INSERT INTO amendments (publication_id, year, number, at_us, by, name) VALUES (?, ?, ?, ?, ?, ?) RETURNING id`,
+		int64(a.Publication), a.Year, a.Number, wire.US(a.At), a.By, a.Name).Scan(&a.ID); err != nil {
+		return a, fmt.Errorf("amending: %w", err)
+	}
+	_, err = t.exec(`UPDATE publication_changes SET amendment_id = ? WHERE publication_id = ? AND amendment_id IS NULL`, int64(a.ID), int64(a.Publication))
+	return a, err
 }

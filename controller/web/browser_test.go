@@ -219,6 +219,7 @@ func (w *world) tour(t testing.TB) map[string]string {
 		t.Fatal(err)
 	}
 	w.dispatched(t, pages)
+	w.bulletinTour(t, pages)
 	pages["urgents"], pages["urgent_new"], pages["urgent"] = "/urgent", "/urgent/new", urgentPath(i.ID)
 	pages["urgent_texts"], pages["urgent_drill"] = "/urgent/texts", "/urgent/new?drill=1"
 	w.calendarTour(t, pages)

@@ -218,6 +218,7 @@ func families() map[string][]string {
 		f["speech.rule."] = append(f["speech.rule."], string(r)+".suggest")
 	}
 	calendarFamilies(f)
+	bulletinFamilies(f)
 	delete(f, "cond.link_down") // shown as offline, by our own knowledge
 	f["cond."] = slices.DeleteFunc(f["cond."], func(c string) bool { return strings.HasPrefix(c, "link_down") })
 	return f

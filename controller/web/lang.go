@@ -189,7 +189,7 @@ func (l *lang) Rate(rate float64, ok bool) string {
 	if !ok {
 		return l.T("none")
 	}
-	return fmt.Sprintf("%.1f%%", 100*rate)
+	return fleet.Percent(rate, ok)
 }
 
 // Day is the date of a ledger row as a time at noon in the zone; zero when

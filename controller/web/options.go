@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gatecast/controller/auth"
+	"gatecast/controller/bulletin"
 	"gatecast/controller/fleet"
 	"gatecast/controller/relay"
 	"gatecast/internal/wire"
@@ -310,6 +311,8 @@ type Options struct {
 	Groups       Groups
 	GroupBook    GroupBook
 	Relay        *relay.Desk
+	Bulletins    *bulletin.Desk
+	BulletinBook BulletinBook
 	RelayBook    RelayBook
 	Ceilings     wire.Ceilings // what the signed envelope allows, for warnings
 	Speech       Speech
@@ -390,6 +393,8 @@ func (o *Options) validate() error {
 		return errors.New("web options: Dispatch, Replacements, Complaints, ComplaintDesk, Plans and Calibrations are required")
 	case o.Groups == nil, o.GroupBook == nil, o.Relay == nil, o.RelayBook == nil:
 		return errors.New("web options: Groups, GroupBook, Relay and RelayBook are required")
+	case o.Bulletins == nil, o.BulletinBook == nil:
+		return errors.New("web options: Bulletins and BulletinBook are required")
 	case o.Logins == nil, o.Logger == nil, o.Zone == nil:
 		return errors.New("web options: Logins, Logger and Zone are required")
 	}

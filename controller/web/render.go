@@ -24,6 +24,7 @@ type frame struct {
 	Title   string
 	Nav     string // key of the current entry of the navigation, empty if none
 	Wide    bool   // prints on A4 landscape
+	Paper   bool   // prints with the margins of an official paper
 	User    fleet.User
 	Site    string // name of the subdistrict
 	Here    string // path and query, for the language switch

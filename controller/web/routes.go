@@ -95,6 +95,7 @@ func (s *Server) routes() http.Handler {
 	s.complaintRoutes(mux)
 	s.groupRoutes(mux)
 	s.relayRoutes(mux)
+	s.bulletinRoutes(mux)
 
 	s.handle(mux, fleet.ActAccount, "/", s.wrap(fleet.ActAccount, func(http.ResponseWriter, *http.Request, *visit) error {
 		return errNoPage

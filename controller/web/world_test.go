@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"gatecast/controller/auth"
+	"gatecast/controller/bulletin"
 	"gatecast/controller/complaint"
 	"gatecast/controller/dispatch"
 	"gatecast/controller/dossier"
@@ -64,6 +65,7 @@ type world struct {
 
 	dispatch   *dispatch.Desk
 	complaints *complaint.Desk
+	bulletins  *bulletin.Desk
 }
 
 func (w *world) now() time.Time      { return time.Unix(0, w.clock.Load()).In(shanghai) }
@@ -143,6 +145,11 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 	if w.robots, err = robot.New(robot.Options{Store: w.store, Say: say, Office: "示例街道", Zone: shanghai, Now: w.now, Hosts: []string{"screen.example:8080"}}); err != nil {
 		t.Fatal(err)
 	}
+	if w.bulletins, err = bulletin.New(bulletin.Options{
+		Book: w.store, Archive: w.store, Ledger: w.store, Places: w.store, Relay: w.store, Settings: w.store, Say: say, Office: "示例街道", Zone: shanghai,
+	}); err != nil {
+		t.Fatal(err)
+	}
 	desk, err := roster.New(roster.Options{Places: w.store, People: w.store, Register: w.store, Zone: shanghai, Limits: sheet.DefaultLimits()})
 	if err != nil {
 		t.Fatal(err)
@@ -155,6 +162,7 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 		Dispatch: w.dispatch, Replacements: w.store, Complaints: w.store, ComplaintDesk: w.complaints, Plans: testPlans{w}, Calibrations: w.store,
 		Register: w.store, Sites: w.store, Rosters: w.store,
 		Groups: w.store, GroupBook: w.store, Relay: w.relay, RelayBook: w.store,
+		Bulletins: w.bulletins, BulletinBook: w.store,
 		Mutes: w.mutes, Urgent: w.urgent, Insertions: w.store, Ceilings: testCeilings,
 		Speech: speech.New(speech.Options{}), Utterances: w.store, UrgentTexts: w.store, QuietRules: w.planner,
 		Approvals: w.store,
