@@ -46,6 +46,10 @@ const NoteNoClip = "没有可播的素材"
 // NoteMuted is the note of a slot that an approved order of silence exempted.
 const NoteMuted = "全部静音"
 
+// NoteYielded is the note of a slot that gave way to an emergency broadcast over
+// the same amplifier: nothing is held against the point.
+const NoteYielded = "让位应急广播"
+
 // Day is a local date as 2006-01-02; it sorts as text.
 type Day string
 

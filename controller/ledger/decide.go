@@ -58,7 +58,8 @@ type Outage struct {
 //
 //	Due      it is too early: plays are missing, and End + Grace has not come
 //	Exempt   planned so, whatever the evidence; or all that did not sound whole
-//	         was silenced by an approved order (全部静音), reason muted
+//	         was silenced by an approved order (全部静音), reason muted, or gave
+//	         way to an emergency broadcast (让位应急广播), reason yielded
 //	Played   at least 80 % of the planned time sounded; grade B. The default
 //	         clip of a stale plan counts as the share of its slot that it stood
 //	         in for, and Note says so
@@ -103,8 +104,11 @@ func Decide(o fleet.Obligation, outcomes []wire.Outcome, dev DeviceView, now tim
 	switch final := all || !dev.Bound || dev.Gone || dev.reported(o); {
 	case t.enough(o):
 		d.Verdict, d.Grade = fleet.Played, fleet.GradeB
-	case all && dev.Silenced && t.mutedOnly():
-		d.Verdict, d.Reason, d.Note = fleet.Exempt, wire.ReasonMuted, fleet.NoteMuted
+	case all && t.excuse(dev.Silenced) != "":
+		d.Verdict, d.Reason = fleet.Exempt, t.excuse(dev.Silenced)
+		if d.Note = fleet.NoteMuted; d.Reason == wire.ReasonYielded {
+			d.Note = fleet.NoteYielded
+		}
 	case !final:
 		d.Verdict = fleet.Pending
 		if dev.HasPlan {
@@ -246,19 +250,24 @@ func stronger(a, b wire.Outcome) bool {
 	) > 0
 }
 
-// mutedOnly reports whether every play that did not sound whole was silenced by
-// order.
-func (t tally) mutedOnly() bool {
-	muted := false
+// excuse returns why no play of the slot is held against anybody: every one
+// that did not sound whole was silenced by order, which counts where that order
+// is approved, or gave way to an emergency broadcast. It is the latter where
+// both are true, and empty where some play has another reason, or all sounded.
+func (t tally) excuse(silenced bool) wire.Reason {
+	var why wire.Reason
 	for _, p := range t.plays {
-		if p.Result != wire.PlayPlayed {
-			if p.Reason != wire.ReasonMuted {
-				return false
-			}
-			muted = true
+		switch {
+		case p.Result == wire.PlayPlayed:
+		case p.Reason == wire.ReasonYielded:
+			why = wire.ReasonYielded
+		case p.Reason != wire.ReasonMuted || !silenced:
+			return ""
+		case why == "":
+			why = wire.ReasonMuted
 		}
 	}
-	return muted
+	return why
 }
 
 func (t tally) enough(o fleet.Obligation) bool {

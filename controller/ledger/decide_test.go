@@ -76,6 +76,41 @@ func TestDecideSilencedByOrder(t *testing.T) {
 	}
 }
 
+// TestDecideYieldedToEmergency: what an emergency broadcast over the same
+// amplifier took is exempt, without anybody's approval, unless something else
+// was wrong, too; before the slot's time is over nothing is decided.
+func TestDecideYieldedToEmergency(t *testing.T) {
+	dev := DeviceView{ID: "d1", Bound: true, HasPlan: true, Online: true}
+	approved := dev
+	approved.Silenced = true
+	cut := plays(3, 1, wire.PlayPartial, wire.ReasonYielded, 9000)
+	rest := plays(4, 3, wire.PlaySkipped, wire.ReasonYielded, 0)
+	whole := plays(1, 2, wire.PlayPlayed, "", 27000)
+	tests := map[string]struct {
+		outcomes []wire.Outcome
+		dev      DeviceView
+		verdict  fleet.Verdict
+		reason   wire.Reason
+		note     string
+	}{
+		"in_the_middle":        {join(whole, cut, rest), dev, fleet.Exempt, wire.ReasonYielded, fleet.NoteYielded},
+		"all_of_it":            {plays(1, 6, wire.PlaySkipped, wire.ReasonYielded, 0), dev, fleet.Exempt, wire.ReasonYielded, fleet.NoteYielded},
+		"enough_sounded":       {join(plays(1, 5, wire.PlayPlayed, "", 27000), plays(6, 1, wire.PlaySkipped, wire.ReasonYielded, 0)), dev, fleet.Played, "", ""},
+		"and_muted_by_order":   {join(plays(1, 2, wire.PlaySkipped, wire.ReasonMuted, 0), cut, rest), approved, fleet.Exempt, wire.ReasonYielded, fleet.NoteYielded},
+		"muted_by_nobody":      {join(plays(1, 2, wire.PlaySkipped, wire.ReasonMuted, 0), cut, rest), dev, fleet.Partial, wire.ReasonYielded, ""},
+		"a_clip_was_missing":   {join(plays(1, 2, wire.PlayFailed, wire.ReasonClipMissing, 0), cut, rest), dev, fleet.Partial, wire.ReasonYielded, ""},
+		"not_all_is_known_yet": {join(whole, cut), dev, fleet.Due, "", ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := Decide(owed(), tt.outcomes, tt.dev, start.Add(time.Hour/2))
+			if got.Verdict != tt.verdict || got.Reason != tt.reason || got.Note != tt.note {
+				t.Errorf("Decide = %s %s %q, want %s %s %q", got.Verdict, got.Reason, got.Note, tt.verdict, tt.reason, tt.note)
+			}
+		})
+	}
+}
+
 func TestDecide(t *testing.T) {
 	end := start.Add(30 * time.Minute)
 	late := end.Add(Grace)

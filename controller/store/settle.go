@@ -15,7 +15,7 @@ import (
 // changed by it, as they are now; the daily sums change with them, all or
 // nothing. A row that is not there, is exempt, or says the same already is
 // left out. The ledger exempts only what an approved order silenced (reason
-// muted). A settled verdict never goes back to pending or due; when it
+// muted) or what gave way to an emergency broadcast (yielded). A settled verdict never goes back to pending or due; when it
 // changes, the one before is kept as a Correction. Demo is only ever added.
 func (s *Store) Settle(ctx context.Context, all []fleet.Settlement, now time.Time) ([]fleet.Obligation, error) {
 	var changed []fleet.Obligation
@@ -76,10 +76,13 @@ WHERE point_id = ? AND day = ? AND slot_id = (SELECT id FROM slots WHERE suffix 
 	return changed, roll.write(t)
 }
 
+// excused reports whether the ledger may exempt a slot for that reason.
+func excused(r wire.Reason) bool { return r == wire.ReasonMuted || r == wire.ReasonYielded }
+
 // settled returns old with st in it, and whether that changes anything.
 func settled(old fleet.Obligation, st fleet.Settlement, now time.Time) (fleet.Obligation, bool) {
 	final := old.Verdict != fleet.Due && old.Verdict != fleet.Pending
-	if old.Verdict == fleet.Exempt || st.Verdict == fleet.Due || st.Verdict == fleet.Exempt && st.Reason != wire.ReasonMuted || final && st.Verdict == fleet.Pending {
+	if old.Verdict == fleet.Exempt || st.Verdict == fleet.Due || st.Verdict == fleet.Exempt && !excused(st.Reason) || final && st.Verdict == fleet.Pending {
 		return old, false
 	}
 	st.Day, st.Demo = old.Day, st.Demo || old.Demo

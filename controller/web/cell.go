@@ -79,7 +79,7 @@ func (l *lang) outcome(o fleet.Obligation) string {
 func (l *lang) why(o fleet.Obligation) string {
 	switch {
 	case o.Verdict == fleet.Exempt && o.Note != "":
-		return o.Note
+		return l.note(o.Note)
 	case o.Note != "" && o.Reason != "":
 		return l.reason(o.Reason) + l.T("comma") + l.note(o.Note)
 	case o.Note != "":
@@ -93,6 +93,10 @@ func (l *lang) note(text string) string {
 	switch text {
 	case fleet.NoteDefaultClip:
 		return l.T("note.default_clip")
+	case fleet.NoteMuted:
+		return l.reason(wire.ReasonMuted)
+	case fleet.NoteYielded:
+		return l.reason(wire.ReasonYielded)
 	case fleet.NoteNoClip:
 		return l.T("note.no_clip")
 	}
