@@ -3,12 +3,16 @@ package simulate
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"gatecast/controller/alert"
 	"gatecast/controller/fleet"
+	"gatecast/controller/store"
 	"gatecast/internal/wire"
 )
 
@@ -59,7 +63,8 @@ func owed(t *testing.T, w *World, from, to string) []fleet.Obligation {
 
 // TestGateOfflineForNineDays is the middle of scenario C5: from 7 to 15
 // November a gate has no network. It plays its stored plan, weekends an hour
-// later, and on return delivers 27 slots in order, once, within two minutes.
+// later, and on return delivers 27 slots in order, once, within two minutes. The
+// office has one alert of it, and a line in each morning's digest.
 func TestGateOfflineForNineDays(t *testing.T) {
 	scenario(t, shanghai(t, "2026-11-06 17:00"), func(t *testing.T, w *World) {
 		d := w.at(0)
@@ -67,7 +72,7 @@ func TestGateOfflineForNineDays(t *testing.T) {
 		d.setSky(func(s *weather) { s.cut = true })
 		w.net.disturb(d, errReset)
 		back := shanghai(t, "2026-11-16 00:00")
-		w.live(back)
+		told := watchAlerts(t, w, back)
 		for _, o := range owed(t, w, "2026-11-07", "2026-11-15") {
 			if o.Verdict != fleet.Pending {
 				t.Errorf("%s is %s while the gate is away, want pending", o.Slot, o.Verdict)
@@ -85,6 +90,7 @@ func TestGateOfflineForNineDays(t *testing.T) {
 			}
 		}
 		w.live(up.Add(2 * time.Minute))
+		told.closed(t)
 
 		rows := owed(t, w, "2026-11-07", "2026-11-15")
 		if len(rows) != 27 {
@@ -100,6 +106,55 @@ func TestGateOfflineForNineDays(t *testing.T) {
 			"2026-11-07": "08:30", "2026-11-08": "08:30", "2026-11-09": "07:30", "2026-11-13": "07:30", "2026-11-14": "08:30", "2026-11-15": "08:30",
 		})
 	})
+}
+
+// watcher is the office's desk of alerts, looked at as often as a test wants.
+type watcher struct {
+	desk    *alert.Desk
+	store   *store.Store
+	lines   []fleet.AlertLineKind
+	digests int
+}
+
+// watchAlerts has the desk of alerts look every three hours until then.
+// Over nine days without a word it tells of one alert, and of it each morning but the first.
+func watchAlerts(t *testing.T, w *World, until time.Time) *watcher {
+	t.Helper()
+	o := &watcher{store: w.office.present().store}
+	var err error
+	o.desk, err = alert.New(alert.Options{
+		Book: o.store, Places: o.store, Settings: o.store, Zone: w.zone(),
+		OnLine: func(_ fleet.Alert, k fleet.AlertLineKind) { o.lines = append(o.lines, k) }, OnDigest: func([]fleet.AlertSum) { o.digests++ },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for time.Now().Before(until) {
+		w.live(time.Now().Add(3 * time.Hour))
+		if err := errors.Join(o.desk.Pass(context.Background()), o.desk.Morning(context.Background())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := fmt.Sprint(o.lines); got != "[raised]" || o.digests != 8 {
+		t.Errorf("told of %s and by %d digests in nine days, want [raised] and 8", got, o.digests)
+	}
+	return o
+}
+
+// closed checks that the alert closed by itself when the gate had reported, and
+// that its cause was found out: it had played all the while.
+func (o *watcher) closed(t *testing.T) {
+	t.Helper()
+	if err := o.desk.Pass(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	all, n, err := o.store.Alerts(context.Background(), fleet.AlertFilter{})
+	if err != nil || n != 1 {
+		t.Fatalf("%d alerts: %v", n, err)
+	}
+	if a := all[0]; a.Open() || a.Trouble != fleet.TroubleAway || a.Likely != fleet.LikelyNetwork || a.Slots != 27 || a.Bad != 0 {
+		t.Errorf("two minutes after the return: %+v", a)
+	}
 }
 
 // checkOrder holds the records received since then against their numbers: each
