@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,12 +86,12 @@ func TestLaterRootIsFollowedSoonAfterTheControllerIsBack(t *testing.T) {
 func TestControllerThatIsAwayIsNotHammered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		book := &rootBook{held: 1}
-		asked := 0
-		count := roundTripper(func(r *http.Request) (*http.Response, error) { asked++; return book.RoundTrip(r) })
+		var asked atomic.Int64
+		count := roundTripper(func(r *http.Request) (*http.Response, error) { asked.Add(1); return book.RoundTrip(r) })
 		_, _, stop := start(t, newWorld(), func(o *Options) { o.Roots, o.HTTP = book, count }, func(int) error { return errors.New("no route") })
 		defer stop()
 		time.Sleep(24 * time.Hour)
-		if hour := asked / 24; hour > 2*60 { // a question is two requests
+		if hour := asked.Load() / 24; hour > 2*60 { // a question is two requests
 			t.Errorf("%d requests an hour", hour)
 		}
 	})

@@ -48,6 +48,7 @@ func (w *World) plot() {
 	}
 	if w.has(People) {
 		w.plotPeople(w.dice.of("people"))
+		w.plotMutes(w.dice.of("silence"))
 	}
 	w.agenda.add(w.calm, w.calmDown)
 	w.agenda.add(w.start.Add(lookEvery), w.look)

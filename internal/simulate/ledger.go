@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gatecast/controller/fleet"
+	"gatecast/internal/wire"
 )
 
 // lookEvery is how often the ledger is looked at.
@@ -81,6 +82,7 @@ func (w *World) confirm(c *controller, now time.Time) {
 	if now.Sub(w.start)/lookEvery%6 != 0 {
 		return
 	}
+	w.endSilence(c, now)
 	n, err := c.store.ConfirmPlans(context.Background(), now)
 	if err != nil {
 		w.broken("the simulator", "confirming plans: %v", err)
@@ -252,7 +254,10 @@ func (w *World) judgeRow(o fleet.Obligation) {
 	d := w.deviceAt(o.Point)
 	w.checkClaim(o)
 	share := w.truth.share(o)
-	harmed := w.truth.harmed(o)
+	harmed, silenced := w.truth.harmed(o), w.truth.silenced(o)
+	if o.Verdict == fleet.Exempt && o.Reason == wire.ReasonMuted && !silenced {
+		w.brokenBy(d, "I3", "%s is exempt by an order of silence that nobody gave", o.Slot)
+	}
 	switch {
 	case o.Verdict == fleet.Due:
 		w.brokenBy(d, "I3", "%s ended at %s and has no verdict", o.Slot, o.End.UTC().Format(time.DateTime))
@@ -263,6 +268,7 @@ func (w *World) judgeRow(o fleet.Obligation) {
 		w.brokenBy(d, "I3", "%s sounded whole and is settled as %s (%s)", o.Slot, o.Verdict, o.Reason)
 	case share > 0.02 && o.Verdict == fleet.Missed:
 		w.brokenBy(d, "I3", "%.0f %% of %s sounded and it is settled as missed (%s)", 100*share, o.Slot, o.Reason)
+	case silenced && o.Reason == wire.ReasonMuted: // nobody stood up for it
 	case o.Start.After(w.calm.Add(2 * time.Hour)):
 		w.brokenBy(d, "I6", "%s is settled as %s (%s) long after the last fault", o.Slot, o.Verdict, o.Reason)
 	}

@@ -218,6 +218,9 @@ func (n *network) deliverDown(d *device, topic string, payload []byte) {
 		return
 	}
 	n.w.trace.event(d.name, "← %s", seen(string(kind), payload))
+	if kind == wire.KindMute {
+		d.watch.spokenTo()
+	}
 	d.keep(topic, payload)
 	k.c.Deliver(link.Inbound{Kind: kind, Data: append([]byte(nil), payload...)})
 }

@@ -18,6 +18,7 @@ import (
 	"gatecast/controller/ledger"
 	"gatecast/controller/link"
 	"gatecast/controller/media"
+	"gatecast/controller/mute"
 	"gatecast/controller/planner"
 	"gatecast/controller/store"
 	"gatecast/controller/trust"
@@ -57,6 +58,7 @@ type backup struct {
 type controller struct {
 	store   *store.Store
 	planner *planner.Planner
+	mutes   *mute.Desk
 	ledger  *ledger.Ledger
 	link    *link.Link
 	port    http.Handler
@@ -113,6 +115,9 @@ func (o *office) start(ctx context.Context) error {
 	if c.store, err = store.Open(ctx, filepath.Join(o.db, dbName), store.Options{Logger: o.log()}); err != nil {
 		return fmt.Errorf("opening store: %w", err)
 	}
+	if err = o.openMutes(ctx, c); err != nil {
+		return fmt.Errorf("opening the desk of silence: %w", err)
+	}
 	c.planner, err = planner.New(planner.Options{
 		Registry: c.store, Content: c.store, Ledger: c.store, Documents: c.store, Sealer: sealer{o, c},
 		Offer:   func(_ context.Context, ids []wire.DeviceID) { c.link.OfferAll(ids) },
@@ -122,7 +127,7 @@ func (o *office) start(ctx context.Context) error {
 		return err
 	}
 	if c.ledger, err = ledger.New(ledger.Options{
-		Store: c.store, Logger: o.log(), Every: 5 * time.Minute, OnSettled: func(ob fleet.Obligation) { o.w.settled(c, ob) },
+		Store: c.store, Mutes: c.mutes, Logger: o.log(), Every: 5 * time.Minute, OnSettled: func(ob fleet.Obligation) { o.w.settled(c, ob) },
 	}); err != nil {
 		return err
 	}
@@ -132,7 +137,7 @@ func (o *office) start(ctx context.Context) error {
 		OnClone: func(id wire.DeviceID, detail string) {
 			o.w.brokenBy(o.w.byID(id), "S13", "is taken for two machines: %s", detail)
 		},
-		OnRecords: c.ledger.Poke, Kick: o.kick, ClientID: "controller-sim",
+		OnRecords: c.ledger.Poke, Kick: o.kick, Lacking: c.mutes.Lacking, ClientID: "controller-sim",
 		Rand: o.dice.chacha(fmt.Sprintf("office %d", o.dirs)), Logger: o.log(),
 	}); err != nil {
 		return err

@@ -19,6 +19,7 @@ type truth struct {
 	sounded  map[owedKey]map[wire.PlayID]time.Duration // not muted, longest sounding of each play
 	first    map[owedKey]time.Time                     // when a slot began to sound
 	harms    map[fleet.PointID][]harm
+	silences map[fleet.PointID][]harm     // when a point may have been silent by order
 	seen     map[owedKey]fleet.Obligation // every obligation that was ever written and had begun
 	looked   time.Time                    // when the ledger was looked at last
 	changed  time.Time                    // when people last changed what is owed
@@ -33,7 +34,7 @@ type owedKey struct {
 
 func newTruth(w *World) *truth {
 	return &truth{
-		w: w, sounded: map[owedKey]map[wire.PlayID]time.Duration{}, harms: map[fleet.PointID][]harm{}, first: map[owedKey]time.Time{},
+		w: w, sounded: map[owedKey]map[wire.PlayID]time.Duration{}, harms: map[fleet.PointID][]harm{}, silences: map[fleet.PointID][]harm{}, first: map[owedKey]time.Time{},
 		seen: map[owedKey]fleet.Obligation{},
 	}
 }
@@ -54,6 +55,9 @@ func (w *World) heard(s sound) {
 	c := w.ceilings
 	if s.volume > c.MaxVolumePct {
 		w.brokenBy(d, "I8", "sounded at %d %% of the mixer, the ceiling is %d %%", s.volume, c.MaxVolumePct)
+	}
+	if s.length > 0 && d.watch.hushed(s.start) {
+		w.brokenBy(d, "I8", "sounded %q while it said that it is silent by order", s.play)
 	}
 	if s.play != "" {
 		if s.clip < 0 {

@@ -21,6 +21,7 @@ type watch struct {
 	upto     map[wire.LogID]wire.Seq
 	hindered time.Time // when it could last not ask the office
 	scarred  bool      // its card lost or spoilt what was on it
+	silent   time.Time // since when it says that it is silent by order, and heard nothing else; zero while it does not
 }
 
 type recordKey struct {
@@ -117,6 +118,7 @@ func (d *device) saidState(s wire.State) {
 	back := s.PlanVersion < before && !d.watch.scarred
 	d.watch.plan = max(before, s.PlanVersion)
 	d.watch.mu.Unlock()
+	d.watch.obeys(s, time.Now())
 	if back {
 		d.w.brokenBy(d, "I5", "plan version went back from %d to %d", before, s.PlanVersion)
 	}
