@@ -13,6 +13,7 @@ type FiguresQuery struct {
 	Unit     UnitID // with all units below it; 0 means all
 	Name     string // slot name; empty means all
 	NoDemo   bool   // leave out what plays into files
+	NoPoints bool   // leave Points 0: counting them is the dearest part
 }
 
 // ReasonCount is how many slots ended in a verdict for a reason.
@@ -61,4 +62,19 @@ func SortReasons(all []ReasonCount) {
 	slices.SortFunc(all, func(a, b ReasonCount) int {
 		return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(slices.Index(Verdicts, a.Verdict), slices.Index(Verdicts, b.Verdict)), cmp.Compare(a.Reason, b.Reason))
 	})
+}
+
+// SlotQuery asks for a page of single slots of a period.
+type SlotQuery struct {
+	From, To Day    // both included
+	Unit     UnitID // with all units below it, as they were on each day; 0 means all
+	Compound CompoundID
+	Point    PointID
+	Name     string      // slot name; empty means all
+	Verdicts []Verdict   // nil means all
+	Reason   wire.Reason // empty means all
+	Grade    Grade       // empty means all
+	NoDemo   bool        // leave out what plays into files
+	Limit    int         // 0 means no limit
+	Offset   int
 }

@@ -29,6 +29,9 @@ func (s *Store) UnitFigures(ctx context.Context, q fleet.FiguresQuery) ([]fleet.
 		return nil, err
 	}
 	all := figuresOf(rows)
+	if q.NoPoints {
+		return all, nil
+	}
 	points, err := s.Summary(ctx, fleet.SummaryQuery{
 		From: q.From, To: q.To, Unit: q.Unit, Name: q.Name, NoDemo: q.NoDemo, By: []fleet.Grouping{fleet.ByUnit, fleet.ByPoint},
 	})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"gatecast/controller/fleet"
@@ -215,4 +216,60 @@ func checkFigures(rt *rapid.T, s *Store, q fleet.SummaryQuery, rows []fleet.Obli
 	if !slices.IsSortedFunc(all, func(a, b fleet.UnitFigures) int { return cmp.Compare(a.Unit, b.Unit) }) {
 		rt.Fatalf("UnitFigures are not by unit: %+v", all)
 	}
+}
+
+// TestSlotsArePagedWhole draws filters: the pages of a list, put together, are
+// the rows that the filter selects, each once.
+func TestSlotsArePagedWhole(t *testing.T) {
+	s := newTestStore(t)
+	points := importTest(t, s, 4)
+	settled := false
+	rapid.Check(t, func(rt *rapid.T) {
+		if !settled {
+			settleAtRandom(t, s, points, rt)
+			settled = true
+		}
+		from := t0.AddDate(0, 0, rapid.IntRange(0, 70).Draw(rt, "from"))
+		q := fleet.SlotQuery{
+			From: fleet.Day(from.Format(time.DateOnly)), To: fleet.Day(from.AddDate(0, 0, rapid.IntRange(0, 70).Draw(rt, "days")).Format(time.DateOnly)),
+			Verdicts: rapid.SliceOfNDistinct(rapid.SampledFrom(append(slices.Clone(fleet.Verdicts), fleet.Due)), 0, 4, rapid.ID).Draw(rt, "verdicts"),
+			Name:     rapid.SampledFrom([]string{"", "早"}).Draw(rt, "name"), Reason: rapid.SampledFrom([]wire.Reason{"", wire.ReasonPower}).Draw(rt, "reason"),
+			Grade: rapid.SampledFrom([]fleet.Grade{"", fleet.GradeB}).Draw(rt, "grade"), NoDemo: rapid.Bool().Draw(rt, "no demo"),
+		}
+		switch p := rapid.SampledFrom(points).Draw(rt, "point"); rapid.IntRange(0, 3).Draw(rt, "place") {
+		case 1:
+			q.Unit = p.Unit
+		case 2:
+			q.Unit, q.Compound = p.Unit, p.Compound
+		case 3:
+			q.Point = p.ID
+		}
+		want, err := s.Obligations(t.Context(), fleet.ObligationFilter{From: q.From, To: q.To, Unit: q.Unit, Compound: q.Compound, Point: q.Point, Name: q.Name})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		want = slices.DeleteFunc(want, func(o fleet.Obligation) bool {
+			return len(q.Verdicts) > 0 && !slices.Contains(q.Verdicts, o.Verdict) || q.Reason != "" && o.Reason != q.Reason || q.Grade != "" && o.Grade != q.Grade || q.NoDemo && o.Demo
+		})
+		var got []fleet.Obligation
+		q.Limit = rapid.IntRange(50, 500).Draw(rt, "limit")
+		for ; ; q.Offset += q.Limit {
+			page, err := s.Slots(t.Context(), q)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			got = append(got, page...)
+			if len(page) < q.Limit {
+				break
+			}
+		}
+		key := func(a, b fleet.Obligation) int {
+			return cmp.Or(cmp.Compare(a.Point, b.Point), cmp.Compare(a.Slot, b.Slot))
+		}
+		slices.SortFunc(want, key)
+		slices.SortFunc(got, key)
+		if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+			rt.Fatalf("Slots of %+v (-rows +got):\n%s", q, diff)
+		}
+	})
 }

@@ -91,7 +91,9 @@ func families() map[string][]string {
 		"record.":        {"boot", "intent", "outcome", "plan", "clock", "gap", "stop", "checkpoint", "receipt", "drop", "other"},
 		"broken.":        {"badreceipt", "chain", "disputed", "forged", "fork", "stranger"},
 		"done.":          {"token_revoked", "incident", "password", "programme", "activated", "published", "amended", "confirmed", "signed", "sessions", "code_off", "rules", "user", "unlocked", "code_reset"},
-		"period.":        {"today", "yesterday", "week", "last_week", "days14"},
+		"period.":        {"today", "yesterday", "week", "last_week", "month", "last_month", "year"},
+		"compliance.by_": {string(fleet.ByUnit), string(fleet.ByCompound), string(fleet.ByPoint)},
+		"outage.":        {string(fleet.OutageController), string(fleet.OutageBroker), string(fleet.OutageNetwork), string(fleet.OutageRestored)},
 		"tag.":           append(slices.Clone(fleet.ScamTypes), fleet.Audiences...),
 		"weekday.short.": {"mon", "tue", "wed", "thu", "fri", "sat", "sun"},
 	}

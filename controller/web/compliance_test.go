@@ -1,13 +1,18 @@
 package web
 
 import (
+	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/net/html"
+
+	"gatecast/controller/fleet"
+	"gatecast/controller/sheet"
 )
 
 // counts reads the eight numbers of a row of a table of counts.
@@ -140,4 +145,121 @@ func TestComplianceReadsOddPeriods(t *testing.T) {
 	}
 	d := w.as(t, "admin").page("/compliance")
 	d.has(".empty", "这段时间没有应播的时段")
+}
+
+// wasAway has the office offline on the Wednesday before and down on this
+// evening, each over a slot.
+func (w *world) wasAway(t testing.TB) {
+	t.Helper()
+	for _, o := range []fleet.Outage{
+		{Kind: fleet.OutageNetwork, From: time.Date(2026, 11, 18, 18, 5, 0, 0, shanghai), To: time.Date(2026, 11, 18, 18, 26, 0, 0, shanghai)},
+		{Kind: fleet.OutageController, From: time.Date(2026, 11, 22, 18, 10, 0, 0, shanghai), To: time.Date(2026, 11, 23, 8, 10, 0, 0, shanghai)},
+	} {
+		if err := w.store.BeginOutage(t.Context(), o.Kind, o.From); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.store.EndOutage(t.Context(), o.Kind, o.To); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestComplianceShowsTheOfficesOwnOutages(t *testing.T) {
+	w := newWorld(t)
+	w.wasAway(t)
+	c := w.as(t, "inspector")
+	d := c.page("/compliance?from=2026-11-16&to=2026-11-22")
+	d.has("#outages li", "主控断网（所有点位同时失联） 11月18日 星期三 18:05–18:26 21 分钟")
+	d.has("#outages li", "主控停机 11月22日 星期日 18:10–11月23日 星期一 08:10 14 小时")
+	d.has("#slots tbody tr", "晴川府西门 晴川社区 11月22日 星期日 晚 待报 离线 主控停机 18:10–11-23 08:10")
+	if n := len(c.page("/compliance?from=2026-11-16&to=2026-11-17").all("#outages")); n != 0 {
+		t.Error("a period without outages shows some")
+	}
+}
+
+func TestComplianceTreeAddsUpAtEveryLevel(t *testing.T) {
+	w := newWorld(t)
+	c := w.as(t, "inspector")
+	var walk func(path string, depth int)
+	walk = func(path string, depth int) {
+		d := c.page(path)
+		table := d.all("[data-live=live-units] table")[0]
+		whole := counts(t, doc{t, table}.all("tfoot tr")[0])
+		sum := make([]int, 8)
+		rows := doc{t, table}.all("tbody tr")
+		for _, row := range rows {
+			for i, n := range counts(t, row) {
+				sum[i] += n
+			}
+		}
+		if !slices.Equal(sum, whole) {
+			t.Errorf("%s: the lines sum to %v, the total is %v", path, sum, whole)
+		}
+		d.has("[data-live=live-units] .state", "行列合计相符")
+		by := attrOf(table, "id")
+		if by == "by-point" {
+			return
+		}
+		for i, row := range rows {
+			if i > 1 && depth > 0 {
+				break
+			}
+			to := attrOf(doc{t, row}.all("th a")[0], "href")
+			down := counts(t, c.page(to).all("[data-live=live-units] tfoot tr")[0])
+			if !slices.Equal(down, counts(t, row)) {
+				t.Errorf("%s: the line %q and its page %s differ: %v", path, textOf(row), to, down)
+			}
+			walk(to, depth+1)
+		}
+	}
+	walk("/compliance?from=2026-11-16&to=2026-11-23", 0)
+	d := c.page("/compliance?from=2026-11-16&to=2026-11-23&by=point")
+	d.count("#by-point tbody tr", 46)
+	d = c.page("/compliance?from=2026-01-01&to=2026-11-23&by=compound")
+	d.has("#by-day tbody tr", "2026 年 11 月")
+	d.count("#by-compound tfoot tr", 1)
+	d.has("#why tbody tr", "断电")
+}
+
+func TestComplianceIsExportedAsShown(t *testing.T) {
+	w := newWorld(t)
+	w.wasAway(t)
+	c := w.as(t, "inspector")
+	query := "?from=2026-11-16&to=2026-11-22"
+	d := c.page("/compliance" + query)
+	res := c.get("/compliance/table.xlsx" + query)
+	book, err := sheet.Read(res.Body.Bytes(), sheet.DefaultLimits())
+	if err != nil || len(book.Sheets) != 5 {
+		t.Fatalf("the workbook: %v, %d sheets", err, len(book.Sheets))
+	}
+	text := func(s sheet.Sheet) (lines []string) {
+		for _, r := range s.Rows {
+			lines = append(lines, strings.Join(r.Cells, " "))
+		}
+		return lines
+	}
+	total := counts(t, d.all("#by-unit tfoot tr")[0])
+	want := "合计  " + strings.Trim(fmt.Sprint(total), "[]")
+	for i := range 3 {
+		lines := text(book.Sheets[i])
+		if last := lines[len(lines)-1]; !strings.HasPrefix(last, want) {
+			t.Errorf("sheet %q ends with %q, the page with %q", book.Sheets[i].Name, last, want)
+		}
+	}
+	slots := text(book.Sheets[3])
+	if n := total[2] + total[3] + total[4] + total[6]; len(slots) != n+4 {
+		t.Errorf("%d lines of slots, want %d below three lines and the heads", len(slots), n)
+	}
+	if lines := text(book.Sheets[4]); !strings.Contains(strings.Join(lines, "\n"), "主控停机") {
+		t.Errorf("the sheet of outages has %q", lines)
+	}
+	res = c.get("/compliance/slots.csv" + query + "&result=missed&reason=power")
+	list, err := sheet.Read(res.Body.Bytes(), sheet.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := c.page("/compliance" + query + "&result=missed&reason=power")
+	if rows := text(list.Sheets[0]); len(rows) != len(shown.all("#slots tbody tr"))+1 || !strings.Contains(rows[1], "断电") {
+		t.Errorf("the CSV has %d lines, the page %d slots: %q", len(rows), len(shown.all("#slots tbody tr")), rows)
+	}
 }

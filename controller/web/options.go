@@ -74,6 +74,14 @@ type Ledger interface {
 	PlaysOfPoint(ctx context.Context, id fleet.PointID, limit int) ([]fleet.Record, error)
 }
 
+// Figures is what a period says, and when the office itself was away.
+type Figures interface {
+	UnitFigures(ctx context.Context, q fleet.FiguresQuery) ([]fleet.UnitFigures, error)
+	Slots(ctx context.Context, q fleet.SlotQuery) ([]fleet.Obligation, error)
+	Outages(ctx context.Context, from, to time.Time) ([]fleet.Outage, error)
+	Corrections(ctx context.Context, id fleet.PointID, slot wire.SlotID) ([]fleet.Correction, error)
+}
+
 // Clips is the clip library.
 type Clips interface {
 	Clips(ctx context.Context) ([]fleet.Clip, error)
@@ -279,6 +287,7 @@ type Options struct {
 	Devices    Devices
 	Admission  Admission
 	Ledger     Ledger
+	Figures    Figures
 	Clips      Clips
 	Approvals  Approvals
 	Media      Media
@@ -369,8 +378,8 @@ func (o *Options) validate() error {
 	switch {
 	case o.RosterDesk == nil:
 		return errors.New("web options: RosterDesk is required")
-	case o.Registry == nil, o.Scopes == nil, o.Points == nil, o.Devices == nil, o.Admission == nil, o.Ledger == nil:
-		return errors.New("web options: Registry, Scopes, Points, Devices, Admission and Ledger are required")
+	case o.Registry == nil, o.Scopes == nil, o.Points == nil, o.Devices == nil, o.Admission == nil, o.Ledger == nil, o.Figures == nil:
+		return errors.New("web options: Registry, Scopes, Points, Devices, Admission, Ledger and Figures are required")
 	case o.Register == nil, o.Sites == nil, o.Rosters == nil:
 		return errors.New("web options: Register, Sites and Rosters are required")
 	case o.Clips == nil, o.Approvals == nil, o.Media == nil, o.Programmes == nil, o.Planner == nil:

@@ -61,9 +61,7 @@ func (s *Server) routes() http.Handler {
 	s.editorRoutes(mux)
 	s.calendarRoutes(mux)
 
-	// compliance
-	s.page(mux, fleet.ActRead, "/compliance", "compliance", s.compliance)
-	s.may(mux, fleet.ActRead, "GET /compliance/export", s.export)
+	s.complianceRoutes(mux)
 
 	// published periods
 	s.page(mux, fleet.ActRead, "/publications", "publications", s.publications)

@@ -155,6 +155,7 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 		t.Fatal(err)
 	}
 	o := Options{
+		Figures:    w.store,
 		RosterDesk: desk,
 		Library:    w.store, Reels: testReels{w.store, w.media}, Transfers: w.parts, Settings: w.store, Week: w.planner.Week,
 		Robots:   testRobots{w.store, w.robots},

@@ -4,6 +4,9 @@
 
 CREATE INDEX rollup_by_unit ON rollup (unit_id, day);
 
+-- What a list of slots asks for most, by day; played and due are nearly all of the rest.
+CREATE INDEX obligations_by_verdict ON obligations (verdict, day, unit_id, compound_id) WHERE verdict NOT IN ('played', 'due');
+
 -- rollup again, coarser: a unit's day, a unit's month, a compound's month.
 CREATE TABLE sums (
   grain       TEXT NOT NULL,                     -- day or month
