@@ -25,6 +25,13 @@ type person struct {
 // who have logged in.
 func newStaffedOffice(t *testing.T, staff map[string]fleet.Role) (*office, map[string]*person) {
 	t.Helper()
+	return newOfficeWithPast(t, staff, func(*office, *store.Store) {})
+}
+
+// newOfficeWithPast is newStaffedOffice whose books past writes into before the
+// controller starts.
+func newOfficeWithPast(t *testing.T, staff map[string]fleet.Role, past func(*office, *store.Store)) (*office, map[string]*person) {
+	t.Helper()
 	o := layOut(t, t.TempDir(), "")
 	file := filepath.Join(o.dir, "registry.yaml")
 	writeFile(t, file, registry)
@@ -45,6 +52,7 @@ func newStaffedOffice(t *testing.T, staff map[string]fleet.Role) (*office, map[s
 			t.Fatal(err)
 		}
 	}
+	past(o, books)
 	if err := books.Close(); err != nil {
 		t.Fatal(err)
 	}
