@@ -40,3 +40,13 @@ type LogSpan struct {
 	Log         wire.LogID
 	First, Last wire.Seq // both included
 }
+
+// PlanInForce is the plan that a device had taken, as its journal says.
+type PlanInForce struct {
+	Device  wire.DeviceID
+	Version uint64
+	SHA256  string // hex, of the plan's envelope
+	Taken   time.Time
+	Log     wire.LogID // where the journal says it
+	Seq     wire.Seq
+}

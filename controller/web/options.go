@@ -79,7 +79,6 @@ type Figures interface {
 	UnitFigures(ctx context.Context, q fleet.FiguresQuery) ([]fleet.UnitFigures, error)
 	Slots(ctx context.Context, q fleet.SlotQuery) ([]fleet.Obligation, error)
 	Outages(ctx context.Context, from, to time.Time) ([]fleet.Outage, error)
-	Corrections(ctx context.Context, id fleet.PointID, slot wire.SlotID) ([]fleet.Correction, error)
 }
 
 // Clips is the clip library.
@@ -288,6 +287,7 @@ type Options struct {
 	Admission  Admission
 	Ledger     Ledger
 	Figures    Figures
+	Proofs     Proofs
 	Clips      Clips
 	Approvals  Approvals
 	Media      Media
@@ -378,8 +378,8 @@ func (o *Options) validate() error {
 	switch {
 	case o.RosterDesk == nil:
 		return errors.New("web options: RosterDesk is required")
-	case o.Registry == nil, o.Scopes == nil, o.Points == nil, o.Devices == nil, o.Admission == nil, o.Ledger == nil, o.Figures == nil:
-		return errors.New("web options: Registry, Scopes, Points, Devices, Admission, Ledger and Figures are required")
+	case o.Registry == nil, o.Scopes == nil, o.Points == nil, o.Devices == nil, o.Admission == nil, o.Ledger == nil, o.Figures == nil, o.Proofs == nil:
+		return errors.New("web options: Registry, Scopes, Points, Devices, Admission, Ledger, Figures and Proofs are required")
 	case o.Register == nil, o.Sites == nil, o.Rosters == nil:
 		return errors.New("web options: Register, Sites and Rosters are required")
 	case o.Clips == nil, o.Approvals == nil, o.Media == nil, o.Programmes == nil, o.Planner == nil:

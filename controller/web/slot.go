@@ -28,6 +28,7 @@ type slotView struct {
 	Device           string
 	Demo             bool
 	Records          []recordRow
+	Proof            slotProof
 }
 
 // recordRow is one journal entry as evidence.
@@ -49,6 +50,7 @@ type recordRow struct {
 	Detail             string
 	Demo               bool
 	Late               string // received long after, empty if not
+	Receipt            string // the first that covers it; empty while none does
 }
 
 func (s *Server) slot(ctx context.Context, v *visit, r *http.Request) (frame, error) {
@@ -98,6 +100,9 @@ func (s *Server) slot(ctx context.Context, v *visit, r *http.Request) (frame, er
 	view.DayType = v.L.dayWord(cal, o.DayType, o.Day)
 	for _, rec := range records {
 		view.Records = append(view.Records, v.L.recordRow(rec, v.Now))
+	}
+	if view.Proof, err = s.proofOf(ctx, v, o, records, view.Records); err != nil {
+		return f, err
 	}
 	f.Title, f.V = pt.Name+" "+view.Day+" "+o.Name, view
 	return f, nil

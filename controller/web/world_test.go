@@ -156,6 +156,7 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 	}
 	o := Options{
 		Figures:    w.store,
+		Proofs:     w.store,
 		RosterDesk: desk,
 		Library:    w.store, Reels: testReels{w.store, w.media}, Transfers: w.parts, Settings: w.store, Week: w.planner.Week,
 		Robots:   testRobots{w.store, w.robots},
