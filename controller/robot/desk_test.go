@@ -228,6 +228,38 @@ func TestFeedsAreChosen(t *testing.T) {
 	}
 }
 
+// TestAlertsAreToldOnce has alerts of fifty gates in one digest, without those
+// that closed before it was sent, and nothing more until the morning.
+func TestAlertsAreToldOnce(t *testing.T) {
+	w := newTestWorld(t)
+	w.add(fleet.WeCom, func(d *Draft) { d.Feeds = []fleet.Feed{fleet.FeedAlert} })
+	for i := range 50 {
+		w.happen(fleet.OccurredAlert, 1, "alert", fmt.Sprint(i), "trouble", "away", "likely", "area")
+	}
+	w.happen(fleet.OccurredAlertClosed, 1, "alert", "7")
+	w.happen(fleet.OccurredAlertCall, 1, "alert", "8", "run", "2")
+	w.pass(20 * time.Minute)
+	taken := w.server.Taken()
+	if len(taken) != 1 {
+		t.Fatalf("%d messages, want 1", len(taken))
+	}
+	for _, want := range []string{"robot.digest.alert 50", "trouble.away likely.area", "robot.digest.more 42"} {
+		if !strings.Contains(taken[0].Text, want) {
+			t.Errorf("the digest lacks %q:\n%s", want, taken[0].Text)
+		}
+	}
+	w.happen(fleet.OccurredAlertClosed, 1, "alert", "9")
+	w.pass(time.Hour)
+	if n := len(w.server.Taken()); n != 1 {
+		t.Errorf("%d messages though nothing new is wrong", n)
+	}
+	w.happen(fleet.OccurredAlertsOpen, 1, "open", "49", "new", "40")
+	w.pass(20 * time.Minute)
+	if taken = w.server.Taken(); len(taken) != 2 || !strings.Contains(taken[1].Text, "robot.digest.alert.open 49 40") {
+		t.Errorf("in the morning: %v", taken)
+	}
+}
+
 // TestRatesAreKept writes 25 messages at once to each platform: every one
 // arrives, and no platform ever says that it is too much.
 func TestRatesAreKept(t *testing.T) {

@@ -215,6 +215,52 @@ func (view *alertsView) groups(v *visit, p *alertPlaces, rows []fleet.Alert, sum
 	}
 }
 
+// alertNeeds are what the overview says while there are alerts that nobody has
+// taken note of, or properties to be telephoned.
+func (s *Server) alertNeeds(ctx context.Context, l *lang) ([]need, error) {
+	sums, err := s.o.Alerts.AlertSums(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("counting alerts: %w", err)
+	}
+	all := sums[0]
+	var list []need
+	if all.Call > 0 {
+		list = append(list, need{Tone: "doubt", Icon: "i-mute", Href: "/alerts?show=call", Title: l.T("need.alerts.call", all.Call), Text: l.T("need.alerts.call.text"), rank: toneRank["doubt"]})
+	}
+	if all.New > 0 {
+		list = append(list, need{Tone: "bad", Icon: "i-alert", Href: "/alerts?show=new", Title: l.T("need.alerts", all.New), Text: l.T("need.alerts.text", all.Open, len(sums)-1), rank: toneRank["bad"]})
+	}
+	return list, nil
+}
+
+// ownAlerts are the open alerts of some points, as what an account that sees
+// only those has to do.
+func (s *Server) ownAlerts(ctx context.Context, v *visit, points []fleet.Point) (map[fleet.PointID][]need, error) {
+	own := map[fleet.PointID]bool{}
+	for _, pt := range points {
+		own[pt.ID] = true
+	}
+	open, _, err := s.o.Alerts.Alerts(ctx, fleet.AlertFilter{Show: fleet.ShowOpen})
+	if err != nil {
+		return nil, fmt.Errorf("reading alerts: %w", err)
+	}
+	list := map[fleet.PointID][]need{}
+	for _, a := range open {
+		if !own[a.Point] {
+			continue
+		}
+		n := need{Tone: "bad", Title: v.L.T("alert.own", v.L.T("trouble."+string(a.Trouble)), v.L.T("alerts.slots", a.Slots), v.L.likely(a)), Text: v.L.T("likely." + string(a.Likely) + ".text"), Age: v.L.Span(v.Now.Sub(a.First))}
+		if tone, ok := troubleTones[a.Trouble]; ok {
+			n.Tone = tone
+		}
+		if !a.Called.IsZero() {
+			n.Text = v.L.T("alert.call.own", a.Run) + n.Text
+		}
+		list[a.Point] = append(list[a.Point], n)
+	}
+	return list, nil
+}
+
 // troubleIcons are the icons of troubles.
 var troubleIcons = map[fleet.Trouble]string{
 	fleet.TroubleAway: "i-offline", fleet.TroublePower: "i-alert", fleet.TroubleSound: "i-mute", fleet.TroubleClock: "i-clock", fleet.TroublePlan: "i-plan",

@@ -125,3 +125,43 @@ func TestAlertIsAcknowledgedWithANote(t *testing.T) {
 		t.Errorf("an auditor: %d", res.Code)
 	}
 }
+
+// TestPropertySeesItsOwnAlert shows a property company the alert of its gate,
+// with what to do, and no other one.
+func TestPropertySeesItsOwnAlert(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.alerted(t)
+	pt := w.points["谷雨里南门"] // doubtful again and again
+	compounds, err := w.store.Compounds(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	company := ""
+	for _, k := range compounds {
+		if k.ID == pt.Compound {
+			company = k.Property
+		}
+	}
+	user, err := w.store.UserByLogin(t.Context(), "clerk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	user.ID, user.Login, user.Name, user.Role, user.Company = 0, "wuye", "物业值班", fleet.PropertyAccount, company
+	if _, err := w.store.SaveUser(t.Context(), user); err != nil {
+		t.Fatal(err)
+	}
+	c := w.as(t, "wuye")
+	text := c.page("/my").text("main")
+	for _, want := range []string{"谷雨里南门", "漏播预警：无声存疑", "个时段测不到声音", "请物业看功放电源"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("/my does not say %q: %s", want, text)
+		}
+	}
+	if strings.Contains(text, "漏播预警：离线待报") {
+		t.Error("/my shows the alert of somebody else")
+	}
+	if res := c.get("/alerts"); res.Code != http.StatusForbidden {
+		t.Errorf("the list of all alerts: %d", res.Code)
+	}
+}

@@ -72,10 +72,14 @@ func (s *Server) my(ctx context.Context, v *visit, r *http.Request) (frame, erro
 		byPoint[pt.ID] = rows
 		owed = append(owed, rows...)
 	}
+	alarmed, err := s.ownAlerts(ctx, v, p.points)
+	if err != nil {
+		return f, err
+	}
 	columns := v.L.columns(owed, v.Now)
 	for _, pt := range p.points {
 		view.Rows = append(view.Rows, myRow{
-			ID: pt.ID, pointRow: v.L.pointRow(p, pt, byPoint[pt.ID], columns, v.Now), Needs: v.L.needsOf(p, pt, byPoint[pt.ID], v.Now),
+			ID: pt.ID, pointRow: v.L.pointRow(p, pt, byPoint[pt.ID], columns, v.Now), Needs: append(alarmed[pt.ID], v.L.needsOf(p, pt, byPoint[pt.ID], v.Now)...),
 		})
 	}
 	f.V = view

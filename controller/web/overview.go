@@ -105,6 +105,12 @@ func (s *Server) overview(ctx context.Context, v *visit, r *http.Request) (frame
 	}
 	view.Needs = append(office, view.Needs...)
 	view.Urgent += len(office)
+	alarmed, err := s.alertNeeds(ctx, v.L)
+	if err != nil {
+		return f, err
+	}
+	view.Needs = append(alarmed, view.Needs...)
+	view.Urgent += len(alarmed)
 	urgent, err := s.urgentNeeds(ctx, v, len(p.device))
 	if err != nil {
 		return f, err
