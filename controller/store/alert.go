@@ -58,7 +58,10 @@ const alertTables = ` FROM alerts a JOIN points p ON p.id = a.point_id JOIN unit
 func (s *Store) Alerts(ctx context.Context, f fleet.AlertFilter) ([]fleet.Alert, int, error) {
 	w := alertFilter(f)
 	order := " ORDER BY u.position, u.code, p.code, a.id"
-	if f.Show == fleet.ShowClosed || f.Show == "" {
+	switch f.Show {
+	case fleet.ShowClosed:
+		order = " ORDER BY a.raised_us DESC, a.id DESC"
+	case "":
 		order = " ORDER BY a.closed_us = 0 DESC, a.raised_us DESC, a.id DESC"
 	}
 	rows, err := list(ctx, s, "alerts", scanAlert, `SELECT `+alertColumns+alertTables+w.String()+order+page(f.Limit, f.Offset), w.args...)
@@ -66,7 +69,11 @@ func (s *Store) Alerts(ctx context.Context, f fleet.AlertFilter) ([]fleet.Alert,
 		return nil, 0, err
 	}
 	var all int
-	if err := s.read.QueryRowContext(ctx, `SELECT count(*)`+alertTables+w.String(), w.args...).Scan(&all); err != nil {
+	tables := alertTables
+	if f.Unit == 0 && f.Query == "" {
+		tables = ` FROM alerts a` // nothing is asked of the others
+	}
+	if err := s.read.QueryRowContext(ctx, `SELECT count(*)`+tables+w.String(), w.args...).Scan(&all); err != nil {
 		return nil, 0, fmt.Errorf("counting alerts: %w", explain(err))
 	}
 	return rows, all, nil
