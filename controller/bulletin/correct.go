@@ -191,8 +191,8 @@ func diffTables(was, now fleet.BulletinTable) (all []fleet.BulletinChange) {
 	for _, name := range names {
 		a, b := row(was, name), row(now, name)
 		for i := 1; i < len(head); i++ {
-			if x, y := at(a, i), at(b, i); x != y {
-				all = append(all, fleet.BulletinChange{Table: caption, Row: name, Column: head[i], Was: orNone(x), Now: orNone(y)})
+			if x, y := orNone(at(a, i)), orNone(at(b, i)); x != y {
+				all = append(all, fleet.BulletinChange{Table: caption, Row: name, Column: head[i], Was: x, Now: y})
 			}
 		}
 	}
