@@ -39,10 +39,16 @@ func scanBulletin(r scanner) (b fleet.Bulletin, err error) {
 	if err := json.Unmarshal([]byte(said), &b.Texts); err != nil {
 		return b, err
 	}
-	if b.State == fleet.BulletinIssued && hashOf(b.Content) != b.SHA256 {
+	return b, nil
+}
+
+// scanWhole is scanBulletin for one whose content is to be believed.
+func scanWhole(r scanner) (fleet.Bulletin, error) {
+	b, err := scanBulletin(r)
+	if err == nil && b.State == fleet.BulletinIssued && hashOf(b.Content) != b.SHA256 {
 		return b, fmt.Errorf("bulletin %d: its content is not what was signed (SHA-256 %s)", b.ID, b.SHA256)
 	}
-	return b, nil
+	return b, err
 }
 
 func hashOf(content []byte) string {
@@ -55,10 +61,12 @@ const noBulletin, noBulletinEN = "没有这份通报。", "There is no such bull
 // Bulletin returns one, or a *fleet.Error of code NotFound. An issued one whose
 // content does not have the hash it was signed with is an error.
 func (s *Store) Bulletin(ctx context.Context, id fleet.BulletinID) (fleet.Bulletin, error) {
-	return one(ctx, s, noBulletin, noBulletinEN, scanBulletin, `SELECT `+bulletinColumns+` FROM bulletins b WHERE b.id = ?`, int64(id))
+	return one(ctx, s, noBulletin, noBulletinEN, scanWhole, `SELECT `+bulletinColumns+` FROM bulletins b WHERE b.id = ?`, int64(id))
 }
 
 // Bulletins returns those that f selects, and how many without limit and offset.
+// Whether their content is what was signed is looked at by Bulletin alone: one
+// that was tampered with hides no other.
 func (s *Store) Bulletins(ctx context.Context, f fleet.BulletinFilter) ([]fleet.Bulletin, int, error) {
 	w := &where{}
 	marks := make([]string, len(f.Kinds))
@@ -187,7 +195,7 @@ func (s *Store) moveBulletin(ctx context.Context, id fleet.BulletinID, version i
 }
 
 func bulletinTx(t *tx, id fleet.BulletinID) (fleet.Bulletin, error) {
-	b, err := scanBulletin(t.row(`SELECT `+bulletinColumns+` FROM bulletins b WHERE b.id = ?`, int64(id)))
+	b, err := scanWhole(t.row(`SELECT `+bulletinColumns+` FROM bulletins b WHERE b.id = ?`, int64(id)))
 	return b, found(err, noBulletin, noBulletinEN)
 }
 

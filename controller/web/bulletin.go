@@ -69,6 +69,7 @@ type paperView struct {
 	Masthead, Number, Issuer, Date, Title, Period, Signer, Copies string
 	Parts                                                         [][]fleet.BulletinChapter // two narrow chapters stand side by side
 	Tails                                                         []string
+	Tight                                                         bool // set closer, so that a week of eight units fits two pages
 }
 
 // Paragraphs parts a typed text.
@@ -84,7 +85,7 @@ func (paperView) Last(t fleet.BulletinTable, i int) bool { return t.Sum && i == 
 func (p paperView) Closing(i int) bool { return i == len(p.Tails)-1 }
 
 func newPaper(c fleet.BulletinContent) paperView {
-	p := paperView{Masthead: c.Masthead, Title: c.Title, Period: c.Period}
+	p := paperView{Tight: c.Kind == fleet.WeeklyBulletin, Masthead: c.Masthead, Title: c.Title, Period: c.Period}
 	if c.Signer != "" {
 		p.Signer = "签发人：" + c.Signer
 	}

@@ -178,7 +178,7 @@ func mustDay(t *testing.T, d fleet.Day) time.Time {
 // paperOf is the text of the paper on a page.
 func paperOf(t *testing.T, page string) string {
 	t.Helper()
-	_, paper, ok := strings.Cut(page, `<article class="paper"`)
+	_, paper, ok := strings.Cut(page, `<article class="paper `)
 	if !ok {
 		t.Fatalf("there is no paper: %s", text(page))
 	}
