@@ -71,7 +71,7 @@ type Desk struct {
 // Bounds and times of the desk.
 const (
 	maxWaiting = 20_000                 // verdicts: a slot's end in a city of 10,000 gates, twice
-	maxOthers  = 1000                   // what Tell was told
+	maxOthers  = 20_000                 // what Tell was told: an alert of every gate of a city, twice
 	settle     = 500 * time.Millisecond // bursts are written together
 	idle       = 30 * time.Second       // between looks without a reason
 	chunk      = 500                    // rows of a source at a time
