@@ -361,3 +361,34 @@ func TestCorrectionReopensTheMatter(t *testing.T) {
 		t.Errorf("the old alert does not say where its slot went: %+v", w.file(old[0].ID).Lines)
 	}
 }
+
+// TestReturnTellsTheCause has a gate come back with what it wrote while nobody
+// heard it: that decides what its absence was.
+func TestReturnTellsTheCause(t *testing.T) {
+	tests := map[string]struct {
+		verdict fleet.Verdict
+		reason  wire.Reason
+		soundMS int64
+		want    fleet.Likely
+	}{
+		"played_all_the_while": {fleet.Played, "", 81000, fleet.LikelyNetwork},
+		"had_no_power":         {fleet.Missed, wire.ReasonPower, 0, fleet.LikelyPower},
+		"power_went_in_it":     {fleet.Partial, wire.ReasonPower, 27000, fleet.LikelyPower},
+		"the_program_ended":    {fleet.Missed, wire.ReasonExit, 0, fleet.LikelyDevice},
+		"it_sounded_in_part":   {fleet.Partial, wire.ReasonOther, 27000, fleet.LikelyNetwork},
+		"nothing_is_known":     {fleet.Missed, wire.ReasonOther, 0, fleet.LikelySite},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			o := fleet.Obligation{Point: 1, Slot: "2026-11-23.gates.s0", Start: day0, End: day0.Add(time.Hour), Verdict: tt.verdict, Reason: tt.reason, SoundMS: tt.soundMS}
+			open := fleet.AlertFile{Alert: fleet.Alert{ID: 7, Point: 1, Trouble: fleet.TroubleAway, Likely: fleet.LikelySite}, Affected: []fleet.AlertSlot{{Alert: 7, Obligation: o}}}
+			got := fleet.LikelySite
+			for _, c := range Weigh(Case{Open: []fleet.AlertFile{open}, News: []fleet.AlertNews{{ID: 1, In: 7, Owed: o}}, Now: day0.AddDate(0, 0, 1)}) {
+				got = c.Alert.Likely
+			}
+			if got != tt.want {
+				t.Errorf("likely %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

@@ -114,12 +114,12 @@ func (d *draft) refine(c Case) {
 	}
 	for _, x := range d.slots {
 		switch {
+		case x.Reason == wire.ReasonPower:
+			likely = fleet.LikelyPower
+		case byReason[x.Reason] == fleet.TroubleDevice:
+			likely = fleet.LikelyDevice
 		case x.Verdict == fleet.Played || x.SoundMS > 0:
 			likely = fleet.LikelyNetwork
-		case x.Verdict != fleet.Pending && x.Reason == wire.ReasonPower:
-			likely = fleet.LikelyPower
-		case x.Verdict != fleet.Pending && byReason[x.Reason] == fleet.TroubleDevice:
-			likely = fleet.LikelyDevice
 		default:
 			continue
 		}
