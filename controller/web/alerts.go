@@ -29,6 +29,8 @@ type Alerts interface {
 // alertRoutes are the page of alerts and that of each.
 func (s *Server) alertRoutes(mux *http.ServeMux) {
 	s.page(mux, fleet.ActRead, "/alerts", "alerts", s.alerts)
+	s.may(mux, fleet.ActRead, "GET /alerts/list.xlsx", s.alertFile)
+	s.may(mux, fleet.ActRead, "GET /alerts/list.csv", s.alertFile)
 	s.page(mux, fleet.ActRead, "/alerts/{id}", "alert", s.alert)
 	s.may(mux, fleet.ActAlert, "POST /alerts/{id}", s.ackAlert)
 }
@@ -46,6 +48,8 @@ type alertsView struct {
 	Open     int // of all
 	Pager    pager
 	Asof     string
+	Book     string // the same list as a workbook
+	CSV      string
 }
 
 // alertShow is one of the lists, with how many alerts it has.
@@ -162,6 +166,8 @@ func (s *Server) alerts(ctx context.Context, v *visit, r *http.Request) (frame, 
 	if q.Page < view.Pager.Pages {
 		view.Pager.Next = q.link(q.Show, q.Page+1)
 	}
+	_, query, _ := strings.Cut(q.link(q.Show, 1), "?")
+	view.Book, view.CSV = "/alerts/list.xlsx?"+query, "/alerts/list.csv?"+query
 	view.choices(v.L, p, sums)
 	view.groups(v, p, rows, sums)
 	f.V = view

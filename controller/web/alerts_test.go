@@ -64,6 +64,13 @@ func TestAlertsAreListedByUnit(t *testing.T) {
 	if d := c.page("/alerts?q=" + url.QueryEscape("没有这样的点位")); len(d.all("#alerts")) != 0 || !strings.Contains(d.text("main"), "没有符合条件的预警") {
 		t.Error("a search without result is not said to be one")
 	}
+	book := c.get("/alerts/list.csv?show=open")
+	if lines := strings.Count(strings.TrimSpace(book.Body.String()), "\n"); book.Code != http.StatusOK || lines < len(open) || !strings.Contains(book.Body.String(), "可能原因") || !strings.Contains(book.Body.String(), "****") {
+		t.Errorf("the list as CSV: %d, %d lines\n%s", book.Code, lines, book.Body)
+	}
+	if res := c.get("/alerts/list.xlsx"); res.Code != http.StatusOK || !strings.HasPrefix(res.Body.String(), "PK") {
+		t.Errorf("the list as a workbook: %d", res.Code)
+	}
 	if d := c.page("/alerts?show=nonsense&trouble=x&unit=-1&page=0"); len(d.all("#alerts tbody tr:not(.sub)")) != len(open) {
 		t.Error("what the address says wrong is not left out")
 	}

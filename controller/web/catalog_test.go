@@ -127,6 +127,7 @@ func families() map[string][]string {
 		f["alert.line."] = append(f["alert.line."], string(k))
 	}
 	f["alert.line."] = append(f["alert.line."], "closed.late")
+	f["alerts.file."] = append([]string{"above"}, alertColumns...)
 	f["near."] = []string{"nobody", "compound.fine", "compound.gone", "unit.fine", "unit.gone"}
 	f["robot.digest."] = append(f["robot.digest."], "alert.call", "alert.open", "alert.raised")
 	f["done."] = append(f["done."], "alert")
