@@ -18,6 +18,7 @@ func BenchmarkCityPages(b *testing.B) {
 	pages := map[string]string{
 		"overview": "/", "points": "/points", "points_sorted": "/points?sort=state&page=60", "points_search": "/points?q=0042",
 		"points_issue": "/points?state=issue", "points_offline": "/points?state=offline&sort=seen", "enrol": "/enrol", "programmes": "/programmes",
+		"compliance": "/compliance", "compliance_year": "/compliance?from=2025-11-24&to=2026-11-23", "compliance_unit": "/compliance?from=2025-11-24&to=2026-11-23&unit=5&by=point",
 	}
 	for name, path := range pages {
 		b.Run(name, func(b *testing.B) {

@@ -44,7 +44,7 @@ func TestSlotShowsWhatStandsBehindIt(t *testing.T) {
 	c := w.as(t, "inspector")
 	d := c.page(slotPath(p.ID, id))
 	d.has("[data-live=live-slot] dd", "版本 217，设备 11-22 12:12 收下（日志第 1 条） 播放记录写的计划版本：218")
-	d.has("[data-live=live-slot] .state", "其余每天零点过后签收")
+	d.has("[data-live=live-slot] dd", "已签收 0/6 条")
 	d.has("#outages li", "主控消息服务中断 11月23日 星期一 18:02 起，仍未恢复")
 
 	upto := records[0].Seq
@@ -73,8 +73,8 @@ func TestSlotShowsWhatStandsBehindIt(t *testing.T) {
 		}
 	}
 	d = c.page(slotPath(p.ID, id))
-	d.has("[data-live=live-slot] .state", "条记录都已签收")
-	d.has("[data-live=live-evidence] tbody tr", "第 1 号（2026-11-23）")
+	d.has("[data-live=live-slot] dd", "条记录都已签收")
+	d.has("[data-live=live-evidence] tbody tr", "回执第 1 号（2026-11-23）")
 	d.has("#corrections tbody tr", "11-23 18:12 存疑 6 功放无声 已播 6")
 	if en := c.page(slotPath(p.ID, id) + "?lang=en").text("main"); !strings.Contains(en, "Plan in force then") || !strings.Contains(en, "countersigned") {
 		t.Error("the English page lacks what stands behind the slot")
