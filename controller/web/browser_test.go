@@ -327,6 +327,7 @@ func TestPagesInTheBrowser(t *testing.T) {
 			}
 		}
 	}
+	b.prints(pages["bulletin"], 2)
 }
 
 // TestRefusesInlineScriptInTheBrowser puts what an attacker would into a page

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"golang.org/x/net/html"
 
 	"gatecast/controller/fleet"
@@ -303,6 +304,22 @@ func TestSpecialBulletinIsTyped(t *testing.T) {
 	c.post("/bulletins/style", style)
 	if said := c.page(at).text(".paper"); !strings.Contains(said, "反诈简报") || !strings.Contains(said, "共印30份") {
 		t.Errorf("after the style was set: %s", said)
+	}
+}
+
+// sheets are the pages of a PDF as Chromium writes it.
+var sheets = regexp.MustCompile(`/Type /Page\b`)
+
+// prints fails the test when a page does not fit so many sheets of paper.
+func (b *browser) prints(path string, most int) {
+	b.t.Helper()
+	b.run(chromedp.Navigate(b.url + path))
+	pdf, err := chromedp.Run(b.ctx, chromedp.PrintToPDF(chromedp.PDFPreferCSSPageSize()))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if n := len(sheets.FindAll(pdf, -1)); n < 1 || n > most {
+		b.t.Errorf("%s takes %d sheets, want at most %d", path, n, most)
 	}
 }
 
