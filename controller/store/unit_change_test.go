@@ -140,6 +140,23 @@ func TestUnitChangesLeaveThePastAsItWas(t *testing.T) {
 				if err != nil || len(rows) != 1 || rows[0].Counts.Owed != 14 {
 					t.Errorf("the week after = %+v, %v, want 14 owed under WH", rows, err)
 				}
+				// Whole months are read from their sums, but for the one of the change.
+				for code, u := range units {
+					owed, err := s.Obligations(t.Context(), fleet.ObligationFilter{From: "2026-10-01", To: "2026-12-31", Unit: u.ID})
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, by := range [][]fleet.Grouping{nil, {fleet.ByPoint}, {fleet.ByCompound}} {
+						rows, err := s.Summary(t.Context(), fleet.SummaryQuery{From: "2026-10-01", To: "2026-12-31", Unit: u.ID, By: by})
+						sum := 0
+						for _, r := range rows {
+							sum += r.Counts.Owed
+						}
+						if err != nil || sum != len(owed) {
+							t.Errorf("three months of %s by %v sum up to %d, %v, want %d", code, by, sum, err, len(owed))
+						}
+					}
+				}
 				if err := s.Check(t.Context()); err != nil {
 					t.Error(err)
 				}
