@@ -91,10 +91,10 @@ func settleAtRandom(t *testing.T, s *Store, points []fleet.Point, draw *rapid.T)
 // tree add up to the whole, and all of it is what the rows say.
 func TestSumsOfAnyPeriodEqualTheRows(t *testing.T) {
 	s := newTestStore(t)
-	points := importTest(t, s, 4)
+	points := importTest(t, s, 2)
 	settled := false
 	rapid.Check(t, func(rt *rapid.T) {
-		if anew := rapid.IntRange(0, 19).Draw(rt, "anew") == 0; anew || !settled {
+		if anew := rapid.IntRange(0, 49).Draw(rt, "anew") == 0; anew || !settled {
 			settleAtRandom(t, s, points, rt)
 			settled = true
 		}
@@ -222,7 +222,7 @@ func checkFigures(rt *rapid.T, s *Store, q fleet.SummaryQuery, rows []fleet.Obli
 // the rows that the filter selects, each once.
 func TestSlotsArePagedWhole(t *testing.T) {
 	s := newTestStore(t)
-	points := importTest(t, s, 4)
+	points := importTest(t, s, 2)
 	settled := false
 	rapid.Check(t, func(rt *rapid.T) {
 		if !settled {
