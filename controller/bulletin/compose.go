@@ -14,7 +14,7 @@ import (
 // none stands where there is nothing to say; it is never 0.
 const none = "—"
 
-// titles of the chapters; what has no figures has a text alone.
+// titles of the chapters.
 var titles = map[string]string{
 	fleet.ChapterCases: "本周发案情况", fleet.ChapterCards: "涉诈“两卡”线索", fleet.ChapterPersons: "涉诈重点人核减",
 	fleet.ChapterPlayback: "广播播放情况", fleet.ChapterFeedback: "群转发与问题反馈", fleet.ChapterInspections: "督导检查",
@@ -71,7 +71,8 @@ func (d *Desk) compose(ctx context.Context, b fleet.Bulletin, now time.Time) (fl
 		name string
 		make func(context.Context, *fleet.BulletinContent, *fleet.BulletinChapter) error
 	}{
-		{fleet.ChapterPlayback, w.playback}, {fleet.ChapterFeedback, w.feedback}, {fleet.ChapterCorrections, w.corrections}, {fleet.ChapterTasks, nil},
+		{fleet.ChapterCases, nil}, {fleet.ChapterCards, nil}, {fleet.ChapterPersons, nil}, {fleet.ChapterPlayback, w.playback},
+		{fleet.ChapterFeedback, w.feedback}, {fleet.ChapterInspections, nil}, {fleet.ChapterCorrections, w.corrections}, {fleet.ChapterTasks, nil},
 	} {
 		out := fleet.BulletinChapter{Name: ch.name, Text: b.Texts[ch.name]}
 		if ch.make != nil {
@@ -82,8 +83,8 @@ func (d *Desk) compose(ctx context.Context, b fleet.Bulletin, now time.Time) (fl
 		if ch.name == fleet.ChapterCorrections && len(out.Facts) == 0 {
 			continue
 		}
-		if ch.name == fleet.ChapterTasks && out.Text == "" {
-			out.Facts = []string{"本期没有提出要求。"}
+		if ch.make == nil && out.Text == "" {
+			out.Facts = []string{"本期没有填报。"} // what is typed alone, and was not
 		}
 		out.Title = numeral(len(c.Chapters)+1) + "、" + titles[ch.name]
 		c.Chapters = append(c.Chapters, out)

@@ -68,7 +68,7 @@ func TestBulletinIsDraftedSignedAndCorrected(t *testing.T) {
 	if said := draft.text(".paper"); !strings.Contains(said, "设备已输出（未验证发声）") && !strings.Contains(said, "A级实测有声") || strings.Contains(said, "B级听到") {
 		t.Errorf("the note of the grades: %s", said)
 	}
-	form := url.Values{"edit": {"1"}, "version": {draft.attr("#texts input[name=version]", "value")}, "text.tasks": {"青禾社区 <24 日前> 修复谷雨里南门 & 复查。\n各单位按时反馈。"}}
+	form := url.Values{"edit": {"1"}, "version": {draft.attr("#texts input[name=version]", "value")}, "text.cases": {"本周发案9起。"}, "text.tasks": {"青禾社区 <24 日前> 修复谷雨里南门 & 复查。\n各单位按时反馈。"}}
 	if res := clerk.post(at, form); res.Code != http.StatusSeeOther {
 		t.Fatalf("saving the texts: %d\n%s", res.Code, res.Body)
 	}
@@ -78,7 +78,7 @@ func TestBulletinIsDraftedSignedAndCorrected(t *testing.T) {
 		t.Errorf("an old version: %d", res.Code)
 	}
 	draft = clerk.page(at)
-	if said := draft.text(".paper"); !strings.Contains(said, "青禾社区 <24 日前> 修复") {
+	if said := draft.text(".paper"); !strings.Contains(said, "青禾社区 <24 日前> 修复") || !strings.Contains(said, "一、本周发案情况 本周发案9起。") || !strings.Contains(said, "六、督导检查 本期没有填报。") {
 		t.Errorf("the text is not on the paper: %s", said)
 	}
 	if res := signer.post(at+"/sign", url.Values{"version": {"2"}, "seen": {"x"}, "number": {"46"}, "total": {"98"}, "checked": {"yes"}}); res.Code != http.StatusConflict {
