@@ -106,7 +106,7 @@ func table(t fleet.BulletinTable) docx.Table {
 			}
 		}
 		width = min(max(width, 3), 14)
-		if strings.HasSuffix(t.Head[i], "率") || i == 0 {
+		if len([]rune(t.Head[i])) >= 3 || i == 0 { // a heading does not break for want of a hair
 			width++
 		}
 		out.Widths = append(out.Widths, width)

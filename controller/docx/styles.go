@@ -84,10 +84,9 @@ func (l look) paragraph(b *builder) {
 			b.in("w:pBdr", nil, func() { b.empty("w:bottom", "w:val", "single", "w:sz", 16, "w:space", 4, "w:color", "C8161D") })
 		}
 		b.empty("w:spacing", "w:before", l.before, "w:after", l.after, "w:line", 20*l.line, "w:lineRule", "exact")
-		if l.indent > 0 {
-			// The characters decide; firstLine is for programs that know no characters.
-			b.empty("w:ind", "w:firstLineChars", l.indent, "w:firstLine", l.indent*l.size*20/100)
-		}
+		// The characters decide; firstLine is for programs that know no characters.
+		// 0 is said too: a style known by its name may bring an indent of its own.
+		b.empty("w:ind", "w:firstLineChars", l.indent, "w:firstLine", l.indent*l.size*20/100)
 		b.empty("w:jc", "w:val", l.align)
 		if l.level > 0 {
 			b.empty("w:outlineLvl", "w:val", l.level-1)
