@@ -80,8 +80,12 @@ type crumb struct{ Text, Href string }
 type countRow struct {
 	Name, Href string
 	Hint       string
-	Weak       bool // rest day
+	Weak       bool   // rest day
+	Change     string // of the confirmed rate against the period before; empty for none
+	Tone       string // good or bad
 	figures
+
+	unit fleet.UnitID // of a line of a unit
 }
 
 // complianceGrid is units × days, one rate a cell.
@@ -291,6 +295,9 @@ func (s *Server) count(ctx context.Context, v *visit, view *complianceView, p *p
 			break
 		}
 		view.Agrees = false // unless another reading shows that both are whole
+	}
+	if err := s.compare(ctx, v, view, q); err != nil {
+		return err
 	}
 	return s.why(ctx, v, view, q)
 }

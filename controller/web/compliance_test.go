@@ -263,3 +263,47 @@ func TestComplianceIsExportedAsShown(t *testing.T) {
 		t.Errorf("the CSV has %d lines, the page %d slots: %q", len(rows), len(shown.all("#slots tbody tr")), rows)
 	}
 }
+
+func TestComplianceComparesLikeWithLike(t *testing.T) {
+	tests := map[string]struct{ from, to, wantFrom, wantTo fleet.Day }{
+		"a_week":                {"2026-11-16", "2026-11-22", "2026-11-09", "2026-11-15"},
+		"a_week_so_far":         {"2026-11-23", "2026-11-25", "2026-11-16", "2026-11-18"},
+		"a_month":               {"2026-11-01", "2026-11-30", "2026-10-01", "2026-10-31"},
+		"a_month_so_far":        {"2026-11-01", "2026-11-24", "2026-10-01", "2026-10-24"},
+		"the_end_of_march":      {"2026-03-01", "2026-03-30", "2026-02-01", "2026-02-28"},
+		"february":              {"2026-02-01", "2026-02-28", "2026-01-01", "2026-01-31"},
+		"january":               {"2026-01-01", "2026-01-31", "2025-12-01", "2025-12-31"},
+		"some_days":             {"2026-11-18", "2026-11-20", "2026-11-15", "2026-11-17"},
+		"a_tuesday":             {"2026-11-24", "2026-11-24", "2026-11-23", "2026-11-23"},
+		"two_weeks":             {"2026-11-09", "2026-11-22", "2026-10-26", "2026-11-08"},
+		"a_month_into_the_next": {"2026-11-01", "2026-12-01", "2026-10-01", "2026-10-31"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if from, to := (complianceFilter{From: tt.from, To: tt.to}).before(); from != tt.wantFrom || to != tt.wantTo {
+				t.Errorf("%s to %s is compared with %s to %s, want %s to %s", tt.from, tt.to, from, to, tt.wantFrom, tt.wantTo)
+			}
+		})
+	}
+	rates := map[string]struct {
+		was, now fleet.Counts
+		want     string
+	}{
+		"up":             {fleet.Counts{Owed: 168, Played: 162, Missed: 6}, fleet.Counts{Owed: 168, Played: 164, Missed: 4}, "▲ 1.2 good"},
+		"down":           {fleet.Counts{Owed: 100, Played: 100}, fleet.Counts{Owed: 100, Played: 99, Missed: 1}, "▼ 1.0 bad"},
+		"the_same":       {fleet.Counts{Owed: 10, Played: 9, Missed: 1}, fleet.Counts{Owed: 20, Played: 18, Missed: 2}, " "},
+		"no_past":        {fleet.Counts{}, fleet.Counts{Owed: 1, Played: 1}, " "},
+		"nothing_proved": {fleet.Counts{Owed: 1, Played: 1}, fleet.Counts{Owed: 1, Pending: 1}, " "},
+	}
+	for name, tt := range rates {
+		t.Run(name, func(t *testing.T) {
+			if text, tone := change(tt.was, tt.now); text+" "+tone != tt.want {
+				t.Errorf("change = %q, want %q", text+" "+tone, tt.want)
+			}
+		})
+	}
+	w := newWorld(t)
+	d := w.as(t, "inspector").page("/compliance?from=2026-11-23&to=2026-11-23")
+	d.has("#by-unit thead tr", "比上期")
+	d.has("#by-unit tbody tr", "▼") // a bad Monday after a better one
+}

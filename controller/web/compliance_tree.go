@@ -17,6 +17,9 @@ type complianceTree struct {
 	All    int        // of all pages
 	Choice []option   // groupings to choose from; Value is a path
 	Pager  pager
+	Before string // the period that the lines are compared with; empty for no comparison
+	Change string // of the total
+	Tone   string
 
 	lines []countRow // of all pages
 }
@@ -100,7 +103,7 @@ func (l *lang) unitRows(view *complianceView, p *places, q complianceFilter, uni
 		sum = sum.Plus(c)
 		id := fmt.Sprint(u.ID)
 		rows = append(rows, countRow{
-			Name: u.Name, Href: q.link("unit", id, "by", ""), Hint: l.T("wall.points", view.points[u.ID]),
+			unit: u.ID, Name: u.Name, Href: q.link("unit", id, "by", ""), Hint: l.T("wall.points", view.points[u.ID]),
 			figures: l.figures(c).linked(func(verdict string) string { return q.link("unit", id, "result", verdict) }),
 		})
 	}
