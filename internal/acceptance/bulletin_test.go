@@ -138,8 +138,10 @@ func TestBulletinHoldsAgainstLateRecords(t *testing.T) {
 	if _, err := d.journal.Append(wire.RecordOutcome, at, wire.Outcome{Play: play, Slot: late.Slot, Plan: 1, IntentSeq: intent, Result: wire.PlayPlayed, SoundMS: 27_000, ClipMS: 27_000, Sink: "alsa"}); err != nil {
 		t.Fatal(err)
 	}
+	// A device that asked while it was being accepted waits up to a minute before
+	// it asks again.
 	var page string
-	eventually(t, 30*time.Second, func() string {
+	eventually(t, 90*time.Second, func() string {
 		if page = chen.get("/bulletins/1"); !strings.Contains(text(page), "签发后有变化") {
 			return text(page)
 		}
