@@ -35,6 +35,7 @@ import (
 	"gatecast/controller/dispatch"
 	"gatecast/controller/doorway"
 	"gatecast/controller/dossier"
+	"gatecast/controller/feedback"
 	"gatecast/controller/fleet"
 	"gatecast/controller/incident"
 	"gatecast/controller/insertion"
@@ -96,6 +97,7 @@ type Controller struct {
 	link       *link.Link
 	ledger     *ledger.Ledger
 	alerts     *alert.Desk
+	feedback   *feedback.Desk
 	notary     *notary.Notary
 	auditor    *notary.AuditSigner
 	mutes      *mute.Desk
@@ -339,6 +341,9 @@ func (c *Controller) openPages() (err error) {
 	if err != nil {
 		return err
 	}
+	if err := c.openFeedback(zone); err != nil {
+		return err
+	}
 	if c.bulletins, err = c.openBulletins(zone); err != nil {
 		return err
 	}
@@ -351,7 +356,7 @@ func (c *Controller) openPages() (err error) {
 		Publications: c.Store, Losses: c.Store, Recovery: officeRecovery{c}, Incidents: c.Store, Alerts: c.Store,
 		Dispatch: c.dispatch, Replacements: c.Store, Complaints: c.Store, ComplaintDesk: c.complaints, Plans: officePlans{c}, Calibrations: c.Store,
 		Groups: c.Store, GroupBook: c.Store, Relay: c.Relay, RelayBook: c.Store,
-		Bulletins: c.bulletins, BulletinBook: c.Store,
+		Bulletins: c.bulletins, BulletinBook: c.Store, WeekFigures: c.Store, Feedback: c.feedback, FeedbackBook: c.Store,
 		Mutes: c.mutes, Urgent: c.urgent, Ceilings: c.ceilings, Insertions: c.Store,
 		Speech: speech.New(speech.Options{Command: c.o.Config.Speech.Command, Timeout: c.o.Config.Speech.Timeout}), Utterances: c.Store, UrgentTexts: c.Store, Forward: c.Relay, QuietRules: c.Planner, Quiet: c.quiet,
 		Events: c.hub, OnAttack: c.incidents.Report, Trouble: c.Store.Trouble, Logger: c.part("web"), Zone: zone, Name: c.o.Config.Name, Version: c.o.Version, Demo: c.o.Demo,
@@ -400,6 +405,7 @@ func (c *Controller) Start() error {
 		return console.Serve(ctx, c.o.Config.DataDir, desk.Do, c.part("console"))
 	}, c.fail)
 	c.stack.Go("retention", c.tidy, c.fail)
+	c.stack.Go("feedback", c.feedback.Run, c.fail)
 	c.stack.Go("bulletins", c.draftBulletins, c.fail)
 	c.stack.Go("insertions", c.urgent.Run, c.fail)
 	c.stack.Go("relay", c.Relay.Run, c.fail)

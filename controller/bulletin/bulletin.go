@@ -60,6 +60,16 @@ type Relay interface {
 	RelaySum(ctx context.Context, from, to, now time.Time) (fleet.RelaySum, error)
 }
 
+// Weekly are the figures that are typed for each week.
+type Weekly interface {
+	Figures(ctx context.Context, week fleet.ISOWeek) ([]fleet.FiguresRow, error)
+}
+
+// Feedback says which units filed 问题反馈 for a week.
+type Feedback interface {
+	Week(ctx context.Context, w fleet.ISOWeek) ([]fleet.FeedbackStanding, error)
+}
+
 // Settings keep Style.
 type Settings interface {
 	Setting(ctx context.Context, key string) (string, error)
@@ -73,6 +83,8 @@ type Options struct {
 	Ledger   Ledger
 	Places   Places
 	Relay    Relay
+	Weekly   Weekly
+	Feedback Feedback
 	Settings Settings
 	Say      func(key string, args ...any) string // the Chinese catalog: words of verdicts and reasons
 	Office   string                               // name of the office, where the register has no subdistrict
@@ -85,8 +97,8 @@ type Desk struct{ o Options }
 
 // New checks o.
 func New(o Options) (*Desk, error) {
-	if o.Book == nil || o.Archive == nil || o.Ledger == nil || o.Places == nil || o.Relay == nil || o.Settings == nil || o.Say == nil || o.Zone == nil {
-		return nil, errors.New("bulletin options: Book, Archive, Ledger, Places, Relay, Settings, Say and Zone are required")
+	if o.Book == nil || o.Archive == nil || o.Ledger == nil || o.Places == nil || o.Relay == nil || o.Weekly == nil || o.Feedback == nil || o.Settings == nil || o.Say == nil || o.Zone == nil {
+		return nil, errors.New("bulletin options: Book, Archive, Ledger, Places, Relay, Weekly, Feedback, Settings, Say and Zone are required")
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -71,7 +71,7 @@ func (d *Desk) compose(ctx context.Context, b fleet.Bulletin, now time.Time) (fl
 		name string
 		make func(context.Context, *fleet.BulletinContent, *fleet.BulletinChapter) error
 	}{
-		{fleet.ChapterCases, nil}, {fleet.ChapterCards, nil}, {fleet.ChapterPersons, nil}, {fleet.ChapterPlayback, w.playback},
+		{fleet.ChapterCases, w.cases}, {fleet.ChapterCards, w.cards}, {fleet.ChapterPersons, w.persons}, {fleet.ChapterPlayback, w.playback},
 		{fleet.ChapterFeedback, w.feedback}, {fleet.ChapterInspections, nil}, {fleet.ChapterCorrections, w.corrections}, {fleet.ChapterTasks, nil},
 	} {
 		out := fleet.BulletinChapter{Name: ch.name, Text: b.Texts[ch.name]}
@@ -283,7 +283,7 @@ func (w *drafting) feedback(ctx context.Context, _ *fleet.BulletinContent, ch *f
 	default:
 		ch.Facts = append(ch.Facts, fmt.Sprintf("下发转发内容%d条，各级群应转发%d次，按时%d次，按时率%s。", sum.Items, sum.Tasks, sum.InTime, fleet.Percent(float64(sum.InTime)/float64(sum.Tasks), true)))
 	}
-	return nil
+	return w.filed(ctx, ch)
 }
 
 // corrections is the chapter that corrects earlier issues.

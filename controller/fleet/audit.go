@@ -117,6 +117,10 @@ const (
 
 // What is changed beside programmes.
 const (
+	AuditFigures        AuditCode = "figures"         // weekly figures; Object is the week
+	AuditFeedback       AuditCode = "feedback"        // a unit filed feedback; Object is the unit, Detail the week and version
+	AuditFeedbackMark   AuditCode = "feedback_mark"   // the office decided about a problem; Detail is the week and its number
+	AuditFeedbackMode   AuditCode = "feedback_mode"   // until when feedback is due
 	AuditReplace        AuditCode = "replace"         // a clip was replaced; Detail is why
 	AuditUnreplace      AuditCode = "unreplace"       // and that was undone
 	AuditComplaint      AuditCode = "complaint"       // Object is the point, Detail the measure
@@ -185,6 +189,7 @@ var AuditCodes = []AuditCode{
 	AuditClipTags, AuditReel, AuditReelCut, AuditReelDrop, AuditShare,
 	AuditJoinCode, AuditPointSync, AuditPointTime, AuditConfirmPlans, AuditRegistry, AuditRegister, AuditUnitChange, AuditPointStage, AuditCalibrated, AuditTone, AuditAccepted, AuditUnheard, AuditRevoked, AuditIncident, AuditAlert,
 	AuditMute, AuditUnmute, AuditMuteApprove, AuditUrgent, AuditUrgentFirst, AuditUrgentSigned, AuditUrgentEnded, AuditUrgentLapsed, AuditUrgentText,
+	AuditFigures, AuditFeedback, AuditFeedbackMark, AuditFeedbackMode,
 	AuditReplace, AuditUnreplace, AuditComplaint, AuditComplaintReply, AuditRestoreLevel,
 	AuditGroup, AuditGroupRenamed, AuditGroupState, AuditGroupRule, AuditGroupExport, AuditRelay, AuditRelayDone, AuditRelayClosed, AuditRelayRules,
 	AuditBulletin, AuditBulletinEdit, AuditBulletinSubmit, AuditBulletinReturn, AuditBulletinIssue, AuditBulletinCorrect, AuditBulletinStyle, AuditReportRead,

@@ -29,6 +29,9 @@ const (
 	OccurredAlertCall   OccurrenceKind = "alert_call" // the property is to be telephoned
 	OccurredAlertClosed OccurrenceKind = "alert_closed"
 	OccurredAlertsOpen  OccurrenceKind = "alerts_open" // once a day; Object says where: open, new, call
+	// OccurredFeedback reminds of feedback that is not filed yet; Object is the
+	// week: missing, due.
+	OccurredFeedback OccurrenceKind = "feedback_missing"
 	// OccurredGap says that some were dropped, or may be missing because the
 	// controller was not running: read what you keep a copy of anew.
 	OccurredGap OccurrenceKind = "gap" // dropped
@@ -37,7 +40,7 @@ const (
 // OccurrenceKinds is every kind, in the order in which they are offered.
 var OccurrenceKinds = []OccurrenceKind{
 	OccurredVerdict, OccurredOnline, OccurredOffline, OccurredIncident, OccurredProgramme, OccurredClip, OccurredRelay,
-	OccurredAlert, OccurredAlertCall, OccurredAlertClosed, OccurredAlertsOpen, OccurredGap,
+	OccurredAlert, OccurredAlertCall, OccurredAlertClosed, OccurredAlertsOpen, OccurredFeedback, OccurredGap,
 }
 
 // Occurrence is one thing that happened.

@@ -35,12 +35,13 @@ const (
 	FeedOffline   Feed = "offline"   // devices that went and stay offline
 	FeedIncident  Feed = "incident"  // 安全事件
 	FeedRelay     Feed = "relay"     // relay tasks past their time
+	FeedFeedback  Feed = "feedback"  // units that have not filed the week's feedback, on Friday and Saturday
 	FeedProgramme Feed = "programme" // programmes that were activated
 	FeedClip      Feed = "clip"      // clips that were signed off
 )
 
 // Feeds is every feed, in the order in which a digest tells of them.
-var Feeds = []Feed{FeedMissed, FeedAlert, FeedOffline, FeedIncident, FeedRelay, FeedProgramme, FeedClip}
+var Feeds = []Feed{FeedMissed, FeedAlert, FeedOffline, FeedIncident, FeedRelay, FeedFeedback, FeedProgramme, FeedClip}
 
 // Kinds returns the occurrences that belong to a feed.
 func (f Feed) Kinds() []OccurrenceKind {
@@ -55,6 +56,8 @@ func (f Feed) Kinds() []OccurrenceKind {
 		return []OccurrenceKind{OccurredIncident}
 	case FeedRelay:
 		return []OccurrenceKind{OccurredRelay}
+	case FeedFeedback:
+		return []OccurrenceKind{OccurredFeedback}
 	case FeedProgramme:
 		return []OccurrenceKind{OccurredProgramme}
 	case FeedClip:

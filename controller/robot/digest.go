@@ -154,6 +154,10 @@ func (d *digest) lines(o Options, f fleet.Feed) (lines []string) {
 		for _, v := range d.others[f] {
 			lines = append(lines, o.Say("robot.digest.tasks", v.Object, v.Value("tasks")))
 		}
+	case fleet.FeedFeedback:
+		for _, v := range d.others[f] {
+			lines = append(lines, o.Say("robot.digest.feedback.missing", v.Object, v.Value("missing"), v.Value("due")))
+		}
 	default:
 		for _, v := range d.others[f] {
 			lines = append(lines, v.Object)

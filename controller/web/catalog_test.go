@@ -135,6 +135,20 @@ func families() map[string][]string {
 	f["robots.letter."] = []string{string(fleet.LetterWaiting), string(fleet.LetterSent), string(fleet.LetterDead)}
 	f["robot.digest."] = append(f["robot.digest."], "title", "more", "end", "because", "slot", "since", "tasks") // said by package robot
 	f["robot.test."] = []string{"title", "text"}
+	for _, m := range fleet.Tallies {
+		f["tally."] = append(f["tally."], string(m))
+	}
+	for _, state := range fleet.FeedbackStates {
+		f["feedback.state."] = append(f["feedback.state."], string(state))
+	}
+	for _, state := range fleet.ItemStates {
+		f["feedback.item."] = append(f["feedback.item."], string(state))
+	}
+	for _, m := range fleet.DeadlineModes {
+		f["feedback.mode."] = append(f["feedback.mode."], string(m))
+	}
+	f["robot.digest."] = append(f["robot.digest."], "feedback.missing")
+	f["done."] = append(f["done."], "figures", "feedback", "feedback_mark", "feedback_mode")
 	f["done."] = append(f["done."], "clip_tags", "reel_drop", "share")
 	f["done."] = append(f["done."], "group", "groups_planned", "renamed", "group_rule", "relay", "relayed", "relay_rules")
 	f["groups.platform."], f["groups.show."], f["groups.tier."] = fleet.GroupPlatforms, groupShows, []string{"1", "2", "3"}

@@ -321,6 +321,9 @@ type Options struct {
 	GroupBook    GroupBook
 	Relay        *relay.Desk
 	Bulletins    *bulletin.Desk
+	WeekFigures  WeekFigures
+	Feedback     Feedback
+	FeedbackBook FeedbackBook
 	BulletinBook BulletinBook
 	RelayBook    RelayBook
 	Ceilings     wire.Ceilings // what the signed envelope allows, for warnings
@@ -402,6 +405,8 @@ func (o *Options) validate() error {
 		return errors.New("web options: Dispatch, Replacements, Complaints, ComplaintDesk, Plans and Calibrations are required")
 	case o.Groups == nil, o.GroupBook == nil, o.Relay == nil, o.RelayBook == nil:
 		return errors.New("web options: Groups, GroupBook, Relay and RelayBook are required")
+	case o.WeekFigures == nil, o.Feedback == nil, o.FeedbackBook == nil:
+		return errors.New("web options: WeekFigures, Feedback and FeedbackBook are required")
 	case o.Bulletins == nil, o.BulletinBook == nil:
 		return errors.New("web options: Bulletins and BulletinBook are required")
 	case o.Logins == nil, o.Logger == nil, o.Zone == nil:

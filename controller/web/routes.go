@@ -94,6 +94,8 @@ func (s *Server) routes() http.Handler {
 	s.groupRoutes(mux)
 	s.relayRoutes(mux)
 	s.bulletinRoutes(mux)
+	s.weekFigureRoutes(mux)
+	s.feedbackRoutes(mux)
 
 	s.handle(mux, fleet.ActAccount, "/", s.wrap(fleet.ActAccount, func(http.ResponseWriter, *http.Request, *visit) error {
 		return errNoPage

@@ -19,6 +19,7 @@ import (
 	"gatecast/controller/complaint"
 	"gatecast/controller/dispatch"
 	"gatecast/controller/dossier"
+	"gatecast/controller/feedback"
 	"gatecast/controller/fleet"
 	"gatecast/controller/insertion"
 	"gatecast/controller/media"
@@ -145,8 +146,12 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 	if w.robots, err = robot.New(robot.Options{Store: w.store, Say: say, Office: "示例街道", Zone: shanghai, Now: w.now, Hosts: []string{"screen.example:8080"}}); err != nil {
 		t.Fatal(err)
 	}
+	reports, err := feedback.New(feedback.Options{Book: w.store, Units: w.store, Settings: w.store, Zone: shanghai, Now: w.now})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if w.bulletins, err = bulletin.New(bulletin.Options{
-		Book: w.store, Archive: w.store, Ledger: w.store, Places: w.store, Relay: w.store, Settings: w.store, Say: say, Office: "示例街道", Zone: shanghai,
+		Book: w.store, Archive: w.store, Ledger: w.store, Places: w.store, Relay: w.store, Weekly: w.store, Feedback: reports, Settings: w.store, Say: say, Office: "示例街道", Zone: shanghai,
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +169,7 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 		Dispatch: w.dispatch, Replacements: w.store, Complaints: w.store, ComplaintDesk: w.complaints, Plans: testPlans{w}, Calibrations: w.store,
 		Register: w.store, Sites: w.store, Rosters: w.store,
 		Groups: w.store, GroupBook: w.store, Relay: w.relay, RelayBook: w.store,
-		Bulletins: w.bulletins, BulletinBook: w.store,
+		Bulletins: w.bulletins, BulletinBook: w.store, WeekFigures: w.store, Feedback: reports, FeedbackBook: w.store,
 		Mutes: w.mutes, Urgent: w.urgent, Insertions: w.store, Ceilings: testCeilings,
 		Speech: speech.New(speech.Options{}), Utterances: w.store, UrgentTexts: w.store, QuietRules: w.planner,
 		Approvals: w.store,
