@@ -24,6 +24,7 @@ import (
 
 	"gatecast/controller/alert"
 	"gatecast/controller/api"
+	"gatecast/controller/assessment"
 	"gatecast/controller/auth"
 	"gatecast/controller/broker"
 	"gatecast/controller/bulletin"
@@ -45,6 +46,7 @@ import (
 	"gatecast/controller/metrics"
 	"gatecast/controller/mute"
 	"gatecast/controller/notary"
+	"gatecast/controller/picture"
 	"gatecast/controller/planner"
 	"gatecast/controller/relay"
 	"gatecast/controller/robot"
@@ -104,6 +106,7 @@ type Controller struct {
 	dispatch   *dispatch.Desk
 	complaints *complaint.Desk
 	bulletins  *bulletin.Desk
+	deductions *assessment.Desk
 	urgent     *insertion.Desk
 
 	onDigest []func(relay.Digest) // immutable after Start
@@ -347,6 +350,9 @@ func (c *Controller) openPages() (err error) {
 	if c.bulletins, err = c.openBulletins(zone); err != nil {
 		return err
 	}
+	if c.deductions, err = assessment.New(assessment.Options{Book: c.Store, Ledger: c.Store, Places: c.Store, Clean: picture.Clean, Zone: zone, Logger: c.part("assessment")}); err != nil {
+		return err
+	}
 	c.pages, err = web.New(web.Options{
 		Registry: c.Store, Scopes: c.Store, Points: officePoints{c}, Devices: c.Store, Admission: officeAdmission{c}, Ledger: c.Store, Figures: c.Store, Proofs: c.Store, Clips: c.Store, Approvals: officeApprovals{c.Store, c}, Media: officeMedia{c}, Programmes: c.Store,
 		Library: c.Store, Reels: officeReels{c}, Transfers: c.parts, Settings: c.Store, Week: c.Planner.Week,
@@ -356,7 +362,7 @@ func (c *Controller) openPages() (err error) {
 		Publications: c.Store, Losses: c.Store, Recovery: officeRecovery{c}, Incidents: c.Store, Alerts: c.Store,
 		Dispatch: c.dispatch, Replacements: c.Store, Complaints: c.Store, ComplaintDesk: c.complaints, Plans: officePlans{c}, Calibrations: c.Store,
 		Groups: c.Store, GroupBook: c.Store, Relay: c.Relay, RelayBook: c.Store,
-		Bulletins: c.bulletins, BulletinBook: c.Store, WeekFigures: c.Store, Feedback: c.feedback, FeedbackBook: c.Store,
+		Bulletins: c.bulletins, BulletinBook: c.Store, WeekFigures: c.Store, Feedback: c.feedback, FeedbackBook: c.Store, Deductions: c.deductions, DeductionBook: c.Store,
 		Mutes: c.mutes, Urgent: c.urgent, Ceilings: c.ceilings, Insertions: c.Store,
 		Speech: speech.New(speech.Options{Command: c.o.Config.Speech.Command, Timeout: c.o.Config.Speech.Timeout}), Utterances: c.Store, UrgentTexts: c.Store, Forward: c.Relay, QuietRules: c.Planner, Quiet: c.quiet,
 		Events: c.hub, OnAttack: c.incidents.Report, Trouble: c.Store.Trouble, Logger: c.part("web"), Zone: zone, Name: c.o.Config.Name, Version: c.o.Version, Demo: c.o.Demo,

@@ -141,6 +141,15 @@ const (
 	AuditReportRead      AuditCode = "report_read"      // a report of the supervision team was opened or downloaded
 )
 
+// What is done to deductions; Object is the rule's code, the unit or the id.
+const (
+	AuditDeductionRule     AuditCode = "deduction_rule"     // a version of a rule was typed; Detail is its points
+	AuditDeduction         AuditCode = "deduction"          // one was made; Detail is how many slots
+	AuditDeductionNotice   AuditCode = "deduction_notice"   // the unit was told; Detail is the days for an appeal
+	AuditDeductionAppeal   AuditCode = "deduction_appeal"   // the unit answered; Detail is its name
+	AuditDeductionDecision AuditCode = "deduction_decision" // it was upheld, revoked or dropped; Detail says which
+)
+
 // What is done to groups and passed down them; Object is the group's code or
 // the beginning of the item.
 const (
@@ -193,6 +202,7 @@ var AuditCodes = []AuditCode{
 	AuditReplace, AuditUnreplace, AuditComplaint, AuditComplaintReply, AuditRestoreLevel,
 	AuditGroup, AuditGroupRenamed, AuditGroupState, AuditGroupRule, AuditGroupExport, AuditRelay, AuditRelayDone, AuditRelayClosed, AuditRelayRules,
 	AuditBulletin, AuditBulletinEdit, AuditBulletinSubmit, AuditBulletinReturn, AuditBulletinIssue, AuditBulletinCorrect, AuditBulletinStyle, AuditReportRead,
+	AuditDeductionRule, AuditDeduction, AuditDeductionNotice, AuditDeductionAppeal, AuditDeductionDecision,
 	AuditRestore, AuditViewed, AuditExported, AuditPruned, AuditRetention, AuditReveal, AuditPhoneErased,
 	AuditKeys, AuditRotate, AuditMode, AuditToSign, AuditManifest,
 }

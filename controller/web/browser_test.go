@@ -191,6 +191,7 @@ func (w *world) tour(t testing.TB) map[string]string {
 	pages["draft"], pages["activate"] = programmePath(draft.ID), programmePath(draft.ID)+"/activate"
 	w.trouble(t, pages)
 	pages["alerts"], pages["alert"] = "/alerts", alertPath(w.alerted(t)[0].ID)
+	w.deducted(t, pages)
 	w.chat(t)
 	pages["rosters"], pages["rostercheck"] = "/rosters", w.checked(t)
 	w.relayed(t, pages)

@@ -131,6 +131,10 @@ func families() map[string][]string {
 	f["near."] = []string{"nobody", "compound.fine", "compound.gone", "unit.fine", "unit.gone"}
 	f["robot.digest."] = append(f["robot.digest."], "alert.call", "alert.open", "alert.raised")
 	f["done."] = append(f["done."], "alert")
+	for _, st := range fleet.DeductionStates {
+		f["deduction.state."] = append(f["deduction.state."], string(st))
+	}
+	f["done."] = append(f["done."], "deduction", "deduction_rule", "deduction_notified", "deduction_upheld", "deduction_revoked", "appealed")
 	f["robots.kind."] = []string{string(fleet.LetterDigest), string(fleet.LetterTest), string(fleet.LetterEvents)}
 	f["robots.letter."] = []string{string(fleet.LetterWaiting), string(fleet.LetterSent), string(fleet.LetterDead)}
 	f["robot.digest."] = append(f["robot.digest."], "title", "more", "end", "because", "slot", "since", "tasks") // said by package robot

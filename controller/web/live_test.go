@@ -195,6 +195,7 @@ var still = []string{
 	"speak", "record", "urgent_texts", "urgent_drill",
 	"unit", "units", "units_lacks", "unit_new", "unit_missing", "compounds", "properties", "property", "point_new", "point_edit", "calibration", // the registry
 	"activate", "certificate", "join", "join_wrong", "lost", "mute", "password", "phone", "privacy", "tokens", "urgent_new",
+	"deductions", "deduction", "deduction_rules", "deduction_new", "deduction_notice", // what a person wrote
 	"group", "group_names", "group_new", "group_register", "group_rule", "relay_overdue", "relay_rules",
 	"bulletin", "bulletin_new", // a paper and its form
 }

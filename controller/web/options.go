@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"gatecast/controller/assessment"
 	"gatecast/controller/auth"
 	"gatecast/controller/bulletin"
 	"gatecast/controller/fleet"
@@ -306,30 +307,32 @@ type Options struct {
 	Audit      Audit
 	AuditBook  AuditBook
 
-	Evidence     Evidence
-	Publications Publications
-	Losses       Losses
-	Recovery     Recovery
-	Keys         Keys // nil means an office without pages about keys
-	Incidents    Incidents
-	Alerts       Alerts
-	Robots       Robots // nil means an office without robots and webhooks
-	Mutes        Mutes
-	Urgent       UrgentDesk
-	Insertions   Insertions
-	Groups       Groups
-	GroupBook    GroupBook
-	Relay        *relay.Desk
-	Bulletins    *bulletin.Desk
-	WeekFigures  WeekFigures
-	Feedback     Feedback
-	FeedbackBook FeedbackBook
-	BulletinBook BulletinBook
-	RelayBook    RelayBook
-	Ceilings     wire.Ceilings // what the signed envelope allows, for warnings
-	Speech       Speech
-	Utterances   Utterances
-	RosterDesk   RosterDesk
+	Evidence      Evidence
+	Publications  Publications
+	Losses        Losses
+	Recovery      Recovery
+	Keys          Keys // nil means an office without pages about keys
+	Incidents     Incidents
+	Alerts        Alerts
+	Robots        Robots // nil means an office without robots and webhooks
+	Mutes         Mutes
+	Urgent        UrgentDesk
+	Insertions    Insertions
+	Groups        Groups
+	GroupBook     GroupBook
+	Relay         *relay.Desk
+	Bulletins     *bulletin.Desk
+	WeekFigures   WeekFigures
+	Feedback      Feedback
+	FeedbackBook  FeedbackBook
+	BulletinBook  BulletinBook
+	RelayBook     RelayBook
+	Deductions    *assessment.Desk
+	DeductionBook DeductionBook
+	Ceilings      wire.Ceilings // what the signed envelope allows, for warnings
+	Speech        Speech
+	Utterances    Utterances
+	RosterDesk    RosterDesk
 
 	QuietRules  QuietRules
 	UrgentTexts UrgentTexts
@@ -407,6 +410,8 @@ func (o *Options) validate() error {
 		return errors.New("web options: Groups, GroupBook, Relay and RelayBook are required")
 	case o.WeekFigures == nil, o.Feedback == nil, o.FeedbackBook == nil:
 		return errors.New("web options: WeekFigures, Feedback and FeedbackBook are required")
+	case o.Deductions == nil, o.DeductionBook == nil:
+		return errors.New("web options: Deductions and DeductionBook are required")
 	case o.Bulletins == nil, o.BulletinBook == nil:
 		return errors.New("web options: Bulletins and BulletinBook are required")
 	case o.Logins == nil, o.Logger == nil, o.Zone == nil:

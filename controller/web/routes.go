@@ -31,6 +31,7 @@ func (s *Server) routes() http.Handler {
 	s.rosterRoutes(mux)
 	s.incidentRoutes(mux)
 	s.alertRoutes(mux)
+	s.deductionRoutes(mux)
 	s.accountRoutes(mux)
 	s.userRoutes(mux)
 

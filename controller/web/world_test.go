@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"gatecast/controller/assessment"
 	"gatecast/controller/auth"
 	"gatecast/controller/bulletin"
 	"gatecast/controller/complaint"
@@ -25,6 +26,7 @@ import (
 	"gatecast/controller/media"
 	"gatecast/controller/mute"
 	"gatecast/controller/notary"
+	"gatecast/controller/picture"
 	"gatecast/controller/planner"
 	"gatecast/controller/relay"
 	"gatecast/controller/robot"
@@ -155,6 +157,10 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	deductions, err := assessment.New(assessment.Options{Book: w.store, Ledger: w.store, Places: w.store, Clean: picture.Clean, Zone: shanghai})
+	if err != nil {
+		t.Fatal(err)
+	}
 	desk, err := roster.New(roster.Options{Places: w.store, People: w.store, Register: w.store, Zone: shanghai, Limits: sheet.DefaultLimits()})
 	if err != nil {
 		t.Fatal(err)
@@ -169,7 +175,7 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 		Dispatch: w.dispatch, Replacements: w.store, Complaints: w.store, ComplaintDesk: w.complaints, Plans: testPlans{w}, Calibrations: w.store,
 		Register: w.store, Sites: w.store, Rosters: w.store,
 		Groups: w.store, GroupBook: w.store, Relay: w.relay, RelayBook: w.store,
-		Bulletins: w.bulletins, BulletinBook: w.store, WeekFigures: w.store, Feedback: reports, FeedbackBook: w.store,
+		Bulletins: w.bulletins, BulletinBook: w.store, WeekFigures: w.store, Feedback: reports, FeedbackBook: w.store, Deductions: deductions, DeductionBook: w.store,
 		Mutes: w.mutes, Urgent: w.urgent, Insertions: w.store, Ceilings: testCeilings,
 		Speech: speech.New(speech.Options{}), Utterances: w.store, UrgentTexts: w.store, QuietRules: w.planner,
 		Approvals: w.store,
