@@ -48,7 +48,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"demo", "一分钟试用：主控、三个设备、一段广播 · controller, three agents, a broadcast in a minute", runDemo},
-		{"verify", "离线核验设备日志或证据包 · verify a journal or an export, offline", runVerify},
+		{"verify", "离线核验设备日志、证据包或带核验单的表格 · verify a journal, an export, or a table with its slip, offline", runVerify},
 		{"sign", "严格模式：审听并签署素材清单 · strict mode: review a manifest, hear it, sign it", runSign},
 		{"bench", "测量 · measure on this machine", runBench},
 		{"simulate", "在虚拟时间里考验全系统 · the whole system in virtual time, with faults", runSimulate},

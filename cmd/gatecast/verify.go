@@ -15,12 +15,14 @@ import (
 	"gatecast/internal/seal"
 )
 
-// runVerify checks a journal copied off a card, an export of a controller or
-// its audit, offline and with public keys alone.
+// runVerify checks a journal copied off a card, an export of a controller, its
+// audit, or a table that it handed out with a slip, offline and with public
+// keys alone.
 func runVerify(_ context.Context, std streams, args []string) int {
-	fs := newFlags(std, "gatecast verify [--root HASH] [--trust root.json] [--lang zh|en] FILE.zip|DIR|AUDIT.jsonl")
+	fs := newFlags(std, "gatecast verify [--root HASH] [--trust root.json] [--slip SLIP.json] [--lang zh|en] FILE.zip|DIR|AUDIT.jsonl|TABLE.xlsx|TABLE.csv")
 	root := fs.String("root", "", "信任根指纹（接入命令里的那一串） · fingerprint of the trust root, as on the join line")
 	trust := fs.String("trust", "", "信任根文件，用于没有附带它的日志目录 · trust root file, for a journal that comes without")
+	slip := fs.String("slip", "", "核验单，缺省为同目录下的那一份 · the slip of a table; otherwise the one in the same folder")
 	lang := fs.String("lang", "zh", "zh|en")
 	rest, status, done := parseFlags(fs, args)
 	if done {
@@ -33,6 +35,13 @@ func runVerify(_ context.Context, std streams, args []string) int {
 	w := verifyWords{out: std.out, en: *lang == "en"}
 	if r, ok, err := openAudit(rest[0], *root); ok && err == nil {
 		return w.writeAudit(rest[0], *root, r)
+	}
+	if c, ok, err := openSlip(rest[0], *slip, *root); ok {
+		if err != nil {
+			fmt.Fprintln(std.err, w.unusableSlip(c, err))
+			return exitUsage
+		}
+		return w.writeSlip(c, *root)
 	}
 	v, err := openEvidence(rest[0], *root, *trust)
 	if err == nil {

@@ -21,6 +21,7 @@ const (
 	DocExport   DocType = "export"   // director role: the table of contents of an export
 	DocRevoked  DocType = "revoked"  // director role: a device that must not play any more
 	DocAudit    DocType = "audit"    // director role: how far the controller's audit goes; no device reads it
+	DocSlip     DocType = "slip"     // director role: the hash of one file that the office handed out; no device reads it
 	DocMute     DocType = "mute"     // director role: a device that must be silent, or may sound again
 )
 

@@ -1,0 +1,140 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"gatecast/controller/fleet"
+	"gatecast/internal/wire"
+)
+
+func scanSticker(r scanner) (x fleet.Sticker, err error) {
+	var made int64
+	err = r.Scan(&x.Point, &x.Code, &made, &x.By)
+	x.Made = wire.FromUS(made)
+	return x, err
+}
+
+// Stickers returns the codes of all points that have one.
+func (s *Store) Stickers(ctx context.Context) ([]fleet.Sticker, error) {
+	return list(ctx, s, "stickers", scanSticker, `SELECT point_id, code, made_us, by FROM stickers ORDER BY point_id`)
+}
+
+// StickerOf returns the sticker with that code, or a *fleet.Error of code
+// NotFound.
+func (s *Store) StickerOf(ctx context.Context, code string) (fleet.Sticker, error) {
+	return one(ctx, s, "没有这个二维码对应的点位。", "There is no point with this code.", scanSticker, `SELECT point_id, code, made_us, by FROM stickers WHERE code = ?`, code)
+}
+
+// AddStickers gives codes to points that have none, all or none of them. A
+// point that has one keeps it.
+func (s *Store) AddStickers(ctx context.Context, all []fleet.Sticker) error {
+	_, err := change(ctx, s, func(t *tx) (none, error) {
+		for _, x := range all {
+			if _, err := t.exec(`INSERT INTO stickers (point_id, code, made_us, by) VALUES (?, ?, ?, ?) ON CONFLICT (point_id) DO NOTHING`, x.Point, x.Code, wire.US(x.Made), x.By); err != nil {
+				return none{}, err
+			}
+		}
+		return none{}, nil
+	})
+	if err != nil {
+		return fmt.Errorf("keeping stickers: %w", err)
+	}
+	return nil
+}
+
+// ReplaceSticker gives a point another code; the one before leads nowhere from
+// then on.
+func (s *Store) ReplaceSticker(ctx context.Context, x fleet.Sticker) error {
+	_, err := change(ctx, s, func(t *tx) (none, error) {
+		_, err := t.exec(`INSERT INTO stickers (point_id, code, made_us, by) VALUES (?, ?, ?, ?)
+ON CONFLICT (point_id) DO UPDATE SET code = excluded.code, made_us = excluded.made_us, by = excluded.by`, x.Point, x.Code, wire.US(x.Made), x.By)
+		return none{}, err
+	})
+	if err != nil {
+		return fmt.Errorf("replacing a sticker: %w", err)
+	}
+	return nil
+}
+
+const handedColumns = `id, code, made_us, by, title, file, size, sha256`
+
+func scanHanded(r scanner) (x fleet.HandedOut, err error) {
+	var made int64
+	err = r.Scan(&x.ID, &x.Code, &made, &x.By, &x.Title, &x.File, &x.Size, &x.SHA256)
+	x.Made = wire.FromUS(made)
+	return x, err
+}
+
+// AddHandedOut keeps what was handed out, with its slip. On return it survives
+// power loss.
+func (s *Store) AddHandedOut(ctx context.Context, x fleet.HandedOut) error {
+	_, err := change(ctx, s, func(t *tx) (none, error) {
+		_, err := t.exec(`INSERT INTO slips (code, made_us, by, title, file, size, sha256, slip) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			x.Code, wire.US(x.Made), x.By, x.Title, x.File, x.Size, x.SHA256, x.Slip)
+		return none{}, err
+	})
+	if err != nil {
+		return fmt.Errorf("keeping what was handed out: %w", err)
+	}
+	return nil
+}
+
+// HandedOut returns files that were handed out, the newest first, without their
+// slips, and how many there are. text is a part of code, title, name of the
+// file or login; empty for all.
+func (s *Store) HandedOut(ctx context.Context, text string, limit, offset int) (rows []fleet.HandedOut, all int, err error) {
+	var w where
+	if text != "" {
+		w.add("instr(lower(code || char(10) || title || char(10) || file || char(10) || by), lower(?)) > 0", text)
+	}
+	if err := s.read.QueryRowContext(ctx, `SELECT count(*) FROM slips`+w.String(), w.args...).Scan(&all); err != nil {
+		return nil, 0, fmt.Errorf("counting what was handed out: %w", explain(err))
+	}
+	rows, err = list(ctx, s, "what was handed out", scanHanded, `SELECT `+handedColumns+` FROM slips`+w.String()+` ORDER BY id DESC`+page(limit, offset), w.args...)
+	return rows, all, err
+}
+
+// SlipOf returns what was handed out under a code with its slip, or a
+// *fleet.Error of code NotFound.
+func (s *Store) SlipOf(ctx context.Context, code string) (fleet.HandedOut, error) {
+	return one(ctx, s, "没有这个核验编号，请核对文件第一行。", "There is no such code. Check the first line of the file.", func(r scanner) (x fleet.HandedOut, err error) {
+		var made int64
+		err = r.Scan(&x.ID, &x.Code, &made, &x.By, &x.Title, &x.File, &x.Size, &x.SHA256, &x.Slip)
+		x.Made = wire.FromUS(made)
+		return x, err
+	}, `SELECT `+handedColumns+`, slip FROM slips WHERE code = ?`, code)
+}
+
+// AddBackupRun keeps what came of a backup.
+func (s *Store) AddBackupRun(ctx context.Context, x fleet.BackupRun) error {
+	_, err := change(ctx, s, func(t *tx) (none, error) {
+		_, err := t.exec(`INSERT INTO backups (begun_us, ended_us, file, copy, size, sha256, part, problem) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			wire.US(x.Begun), wire.US(x.Ended), x.File, x.Copy, x.Size, x.SHA256, string(x.Part), x.Problem)
+		return none{}, err
+	})
+	if err != nil {
+		return fmt.Errorf("keeping what came of a backup: %w", err)
+	}
+	return nil
+}
+
+const backupColumns = `id, begun_us, ended_us, file, copy, size, sha256, part, problem`
+
+func scanBackup(r scanner) (x fleet.BackupRun, err error) {
+	var begun, ended int64
+	err = r.Scan(&x.ID, &begun, &ended, &x.File, &x.Copy, &x.Size, &x.SHA256, &x.Part, &x.Problem)
+	x.Begun, x.Ended = wire.FromUS(begun), wire.FromUS(ended)
+	return x, err
+}
+
+// BackupRuns returns the newest backups, the newest first; limit 0 means all.
+func (s *Store) BackupRuns(ctx context.Context, limit int) ([]fleet.BackupRun, error) {
+	return list(ctx, s, "backups", scanBackup, `SELECT `+backupColumns+` FROM backups ORDER BY id DESC`+page(limit, 0))
+}
+
+// LastGoodBackup returns the newest backup that was opened and is whole; a
+// *fleet.Error of code NotFound if there is none.
+func (s *Store) LastGoodBackup(ctx context.Context) (fleet.BackupRun, error) {
+	return one(ctx, s, "还没有完好的备份。", "There is no good backup yet.", scanBackup, `SELECT `+backupColumns+` FROM backups WHERE part = '' AND problem = '' ORDER BY id DESC LIMIT 1`)
+}
