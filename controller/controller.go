@@ -26,6 +26,7 @@ import (
 	"gatecast/controller/api"
 	"gatecast/controller/assessment"
 	"gatecast/controller/auth"
+	"gatecast/controller/backup"
 	"gatecast/controller/broker"
 	"gatecast/controller/bulletin"
 	"gatecast/controller/chronicle"
@@ -116,6 +117,7 @@ type Controller struct {
 	chronicle *chronicle.Desk
 	uptime    *uptime.Desk
 	robots    *robot.Desk
+	night     *backup.Night // nil without nightly backups
 
 	pages   *web.Server
 	calls   *api.Server
@@ -218,6 +220,9 @@ func (c *Controller) openPlanning() error {
 		return fmt.Errorf("sound.zone: %w", err)
 	}
 	if err := c.openRelay(zone); err != nil {
+		return err
+	}
+	if err := c.openBackups(zone); err != nil {
 		return err
 	}
 	c.urgent, err = insertion.Open(context.Background(), insertion.Options{
@@ -367,6 +372,7 @@ func (c *Controller) openPages() (err error) {
 		Speech: speech.New(speech.Options{Command: c.o.Config.Speech.Command, Timeout: c.o.Config.Speech.Timeout}), Utterances: c.Store, UrgentTexts: c.Store, Forward: c.Relay, QuietRules: c.Planner, Quiet: c.quiet,
 		Events: c.hub, OnAttack: c.incidents.Report, Trouble: c.Store.Trouble, Logger: c.part("web"), Zone: zone, Name: c.o.Config.Name, Version: c.o.Version, Demo: c.o.Demo,
 		RosterDesk:     desk,
+		Backups:        c.Store,
 		Robots:         officeRobots{c.Store, c.robots},
 		AdminAddresses: c.o.Config.Web.Admins(), TrustedProxies: c.o.Config.Web.Proxies(), Insist: c.certificate != nil, Certificates: c.certificates(), Tokens: c.Store,
 	})
@@ -416,6 +422,9 @@ func (c *Controller) Start() error {
 	c.stack.Go("insertions", c.urgent.Run, c.fail)
 	c.stack.Go("relay", c.Relay.Run, c.fail)
 	c.stack.Go("planner", c.Planner.Run, c.fail)
+	if c.night != nil {
+		c.stack.Go("backup", c.night.Run, c.fail)
+	}
 	handler := depot.Handler(depot.Options{
 		Store: c.Store, Trust: c.Trust, Clips: approvedClips{c}, MQTTAddr: c.MQTTAddr(),
 		OnEnrolled: func(wire.DeviceID) { c.Planner.Poke() }, OnRefused: c.attempted, Logger: c.part("depot"),

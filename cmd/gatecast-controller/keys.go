@@ -39,7 +39,7 @@ func (k *keyFlags) define(f *flag.FlagSet) {
 	f.StringVar(&k.libraryOut, "library-key-out", "", "file for the library key")
 	f.StringVar(&k.libraryPublic, "library-public", "", "public library key, as printed by gatecast sign --new-key")
 	f.StringVar(&k.libraryKey, "library-key", "", "file with the library key")
-	f.StringVar(&k.passphrase, "passphrase-file", "", "file whose first line locks or unlocks a library key")
+	f.StringVar(&k.passphrase, "passphrase-file", "", "file whose first line locks or unlocks a library key or a backup")
 	f.BoolVar(&k.now, "now", false, "replace the CA without a time in which both count")
 	f.BoolVar(&k.finish, "finish", false, "end the time in which two CAs count")
 }

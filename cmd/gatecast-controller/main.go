@@ -62,8 +62,12 @@ const usageText = `用法 · usage: gatecast-controller [SUBCOMMAND] [--config F
                           严格模式：素材密钥不在主控上 · strict mode: the library key leaves the controller
   mode default [--library-key FILE]
                           回到默认模式 · back to default mode
-  backup FILE             备份数据库、密钥和素材，可在运行中做 · back up database, keys and clips; also while running
-  restore FILE            用备份恢复，替下的数据另存 · restore a backup; what it replaces is kept aside
+  backup FILE [--plain]   加密备份数据库、密钥和素材，可在运行中做；--plain 不加密
+                          · back up database, keys and clips, encrypted; also while running
+  backup passphrase       打印备份口令，请抄在纸上 · print the passphrase of backups, to be written on paper
+  restore FILE [--passphrase-file FILE] [--check]
+                          用备份恢复，替下的数据另存；--check 只核对备份是否完好
+                          · restore a backup, what it replaces is kept aside; --check only proves that it is whole
   export --from DAY --to DAY [--point CODE] FILE.zip|DIR
                           导出证据包，可离线核验 · export the evidence of a period
   audit verify            核对审计有没有被改动，可在运行中做 · check the audit; also while running
@@ -87,6 +91,8 @@ type program struct {
 	role     fleet.Role    // of an account that is made, like name and company
 	name     string
 	company  string
+
+	check, plain bool // of restore and backup
 }
 
 func run(args []string, out, errw io.Writer) int {
@@ -104,6 +110,8 @@ func run(args []string, out, errw io.Writer) int {
 	flags.StringVar((*string)(&p.role), "role", "", "role of a new account")
 	flags.StringVar(&p.name, "name", "", "name of the person of a new account")
 	flags.StringVar(&p.company, "company", "", "property company of a new account of role property")
+	flags.BoolVar(&p.check, "check", false, "only check a backup")
+	flags.BoolVar(&p.plain, "plain", false, "do not encrypt a backup")
 	p.keys.define(flags)
 	var words []string
 	for rest := args; ; {
@@ -166,6 +174,8 @@ func (p *program) command(words []string) (func(context.Context) error, bool) {
 		return p.auditVerify, true
 	case len(words) == 1 && words[0] == "fingerprint":
 		return p.fingerprint, true
+	case len(words) == 2 && words[0] == "backup" && words[1] == "passphrase":
+		return p.backupPassphrase, true
 	case len(words) == 2 && words[0] == "backup":
 		return func(ctx context.Context) error { return p.backup(ctx, word(1)) }, true
 	case len(words) == 2 && words[0] == "restore":

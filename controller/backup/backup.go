@@ -4,15 +4,17 @@
 // The file is a tar archive. Its first entry, gatecast-backup.json, names
 // every other entry with its size and SHA-256; gatecast.db is a compact copy
 // of the database as of one instant, trust/ and media/ are the folders. It
-// holds the signing keys and is readable by its owner only; it is not
-// encrypted. The key of sealed fields (package vault) is not in it, so that
-// telephone numbers cannot be read from a backup alone: keep a copy of
-// trust/vault.key where the backups are not, and put it into the trust folder
-// before restoring on another machine.
+// holds the signing keys and is readable by its owner only.
+//
+// A backup is plain or sealed. A plain one lacks the key of sealed fields
+// (package vault), so that telephone numbers cannot be read from it alone: keep
+// a copy of trust/vault.key where the backups are not, and put it into the
+// trust folder before restoring on another machine. A sealed one is encrypted
+// under a passphrase, has that key too, and is all that a new machine needs.
 //
 // Make may run while the controller does. Restore wants it stopped, checks
 // everything before it changes anything, and keeps what it replaces in a folder
-// beside. Only commands and tests use this package.
+// beside. A Night makes a sealed backup every night and opens what it wrote.
 package backup
 
 import (
@@ -73,10 +75,16 @@ type Summary struct {
 	Bytes int64
 }
 
-// Make writes a backup of the data folder dir to file, which must not exist.
-// On return it survives power loss; on an error nothing is left of it. program
-// is the version that makes it.
+// Make writes a plain backup of the data folder dir to file, which must not
+// exist. On return it survives power loss; on an error nothing is left of it.
+// program is the version that makes it.
 func Make(ctx context.Context, dir, file, program string, now time.Time) (Summary, error) {
+	return MakeSealed(ctx, dir, file, program, "", now)
+}
+
+// MakeSealed is Make for a backup under a passphrase; an empty one makes a
+// plain backup.
+func MakeSealed(ctx context.Context, dir, file, program, passphrase string, now time.Time) (Summary, error) {
 	if _, err := os.Lstat(file); err == nil {
 		return Summary{}, &fleet.Error{
 			Code:   fleet.Conflict,
@@ -96,7 +104,7 @@ func Make(ctx context.Context, dir, file, program string, now time.Time) (Summar
 	h := header{Format: format, MadeUS: wire.US(now), Program: program}
 	sources := map[string]string{dbName: copied}
 	for _, folder := range folders {
-		if err := list(dir, folder, sources); err != nil {
+		if err := list(dir, folder, passphrase != "", sources); err != nil {
 			return Summary{}, fmt.Errorf("making backup %q: %w", file, err)
 		}
 	}
@@ -119,17 +127,18 @@ func Make(ctx context.Context, dir, file, program string, now time.Time) (Summar
 		return strings.Compare(a.Name, b.Name)
 	})
 	whole := filepath.Join(work, "whole")
-	if err := write(ctx, whole, h, sources); err != nil {
+	if err := write(ctx, whole, passphrase, h, sources); err != nil {
 		return Summary{}, fmt.Errorf("making backup %q: %w", file, err)
 	}
 	return s, durable.Rename(whole, file)
 }
 
-// list adds the regular files of a folder, by their names in the backup.
-func list(dir, folder string, sources map[string]string) error {
+// list adds the regular files of a folder, by their names in the backup; those
+// that may lie under a passphrase only, if secrets.
+func list(dir, folder string, secrets bool, sources map[string]string) error {
 	root := filepath.Join(dir, folder)
 	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() || d.Name() == vault.KeyFile || strings.HasSuffix(p, ".tmp") || strings.HasSuffix(p, ".part") {
+		if err != nil || !d.Type().IsRegular() || !secrets && (d.Name() == vault.KeyFile || d.Name() == PassphraseFile) || strings.HasSuffix(p, ".tmp") || strings.HasSuffix(p, ".part") {
 			return err
 		}
 		rel, err := filepath.Rel(dir, p)
@@ -154,13 +163,22 @@ func describe(name, src string) (entry, error) {
 }
 
 // write makes the archive and syncs it.
-func write(ctx context.Context, file string, h header, sources map[string]string) (err error) {
+func write(ctx context.Context, file, passphrase string, h header, sources map[string]string) (err error) {
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	w := tar.NewWriter(f)
+	var out io.Writer = f
+	end := func() error { return nil }
+	if passphrase != "" {
+		s, err := newSealWriter(f, passphrase)
+		if err != nil {
+			return err
+		}
+		out, end = s, s.Close
+	}
+	w := tar.NewWriter(out)
 	text, err := json.MarshalIndent(h, "", " ")
 	if err != nil {
 		return fmt.Errorf("encoding contents: %w", err)
@@ -188,7 +206,7 @@ func write(ctx context.Context, file string, h header, sources map[string]string
 			return fmt.Errorf("adding %q: %w", e.Name, err)
 		}
 	}
-	if err := w.Close(); err != nil {
+	if err := errors.Join(w.Close(), end()); err != nil {
 		return err
 	}
 	return f.Sync()

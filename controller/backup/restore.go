@@ -38,7 +38,13 @@ type Restored struct {
 // office, and clips are only added. The database then says that it was
 // restored: see store.MarkRestored. A backup that is damaged, not one, or put
 // upon a running controller yields a *fleet.Error.
-func Restore(ctx context.Context, file, dir, by string, now time.Time) (r Restored, err error) {
+func Restore(ctx context.Context, file, dir, by string, now time.Time) (Restored, error) {
+	return RestoreSealed(ctx, file, dir, by, "", now)
+}
+
+// RestoreSealed is Restore for a backup under a passphrase; a plain one may
+// come with any. Without one a sealed backup yields ErrPassphrase.
+func RestoreSealed(ctx context.Context, file, dir, by, passphrase string, now time.Time) (r Restored, err error) {
 	if err := durable.MkdirAll(dir, 0o700); err != nil {
 		return r, err
 	}
@@ -53,7 +59,10 @@ func Restore(ctx context.Context, file, dir, by string, now time.Time) (r Restor
 		return r, err
 	}
 	defer os.RemoveAll(staged) //nolint:errcheck // a folder left over is only ugly
-	h, err := unpack(ctx, file, staged)
+	h, err := unpack(ctx, file, passphrase, staged, everything)
+	if errors.Is(err, ErrPassphrase) {
+		return r, err
+	}
 	if err != nil {
 		return r, damaged(file, err)
 	}
@@ -95,15 +104,24 @@ func damaged(file string, err error) error {
 	}
 }
 
-// unpack writes what file holds to a folder and checks all of it.
-func unpack(ctx context.Context, file, to string) (header, error) {
+func everything(string) bool { return true }
+
+// unpack checks all of what file holds and writes what keep names to a folder.
+func unpack(ctx context.Context, file, passphrase, to string, keep func(name string) bool) (header, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return header{}, err
 	}
 	defer f.Close()
-	r := tar.NewReader(f)
+	archive, err := open(f, passphrase)
+	if err != nil {
+		return header{}, err
+	}
+	r := tar.NewReader(archive)
 	first, err := r.Next()
+	if errors.Is(err, errSeal) {
+		return header{}, err
+	}
 	if err != nil || first.Name != headerName || first.Size > maxHeader {
 		return header{}, errors.New("it does not begin like one")
 	}
@@ -120,15 +138,25 @@ func unpack(ctx context.Context, file, to string) (header, error) {
 			return h, err
 		}
 		t, err := r.Next()
+		if errors.Is(err, errSeal) {
+			return h, err
+		}
 		if err != nil || t.Name != e.Name || t.Size != e.Size || t.Typeflag != tar.TypeReg {
 			return h, fmt.Errorf("%q is missing", e.Name)
 		}
-		if err := extract(r, e, filepath.Join(to, filepath.FromSlash(e.Name))); err != nil {
+		if !keep(e.Name) {
+			if err := skim(r, e, io.Discard); err != nil {
+				return h, err
+			}
+		} else if err := extract(r, e, filepath.Join(to, filepath.FromSlash(e.Name))); err != nil {
 			return h, err
 		}
 	}
 	if _, err := r.Next(); err != io.EOF {
 		return h, errors.New("there is more in it than it says")
+	}
+	if _, err := io.Copy(io.Discard, archive); err != nil { // the last chunk says that it is the last
+		return h, err
 	}
 	return h, nil
 }
@@ -142,14 +170,58 @@ func extract(r io.Reader, e entry, path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := skim(r, e, f); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// skim reads one entry into w and compares it with its checksum.
+func skim(r io.Reader, e entry, w io.Writer) error {
 	sum := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(f, sum), r); err != nil {
+	if _, err := io.Copy(io.MultiWriter(w, sum), r); err != nil {
 		return fmt.Errorf("reading %q: %w", e.Name, err)
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != e.SHA256 {
 		return fmt.Errorf("the checksum of %q does not hold", e.Name)
 	}
-	return f.Sync()
+	return nil
+}
+
+// Check opens a backup as Restore would and changes nothing: every checksum,
+// every page of the database, and whether this program can read it. work is a
+// folder for the copy of the database, empty for that of the system. A backup
+// that is damaged, or sealed under another passphrase, yields a *fleet.Error;
+// one without its passphrase ErrPassphrase.
+func Check(ctx context.Context, file, passphrase, work string) (s Summary, err error) {
+	dir, err := os.MkdirTemp(work, ".gatecast-check-")
+	if err != nil {
+		return s, fmt.Errorf("checking backup %q: %w", file, err)
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // a folder left over is only ugly
+	h, err := unpack(ctx, file, passphrase, dir, func(name string) bool { return !strings.HasPrefix(name, "media/") })
+	if errors.Is(err, ErrPassphrase) {
+		return s, err
+	}
+	if err != nil {
+		return s, damaged(file, err)
+	}
+	s = Summary{Path: file, Made: wire.FromUS(h.MadeUS), Files: len(h.Files)}
+	for _, e := range h.Files {
+		s.Bytes += e.Size
+	}
+	db, err := store.Open(ctx, filepath.Join(dir, dbName), store.Options{Logger: slog.New(slog.DiscardHandler), KeyFile: filepath.Join(dir, "trust", vault.KeyFile)})
+	if err != nil {
+		return s, damaged(file, err)
+	}
+	err = db.Check(ctx)
+	if err == nil {
+		_, err = db.Devices(ctx)
+	}
+	if err = errors.Join(err, db.Close()); err != nil {
+		return s, damaged(file, err)
+	}
+	return s, nil
 }
 
 // prepare checks the database, brings it to this program's form and marks it
@@ -238,7 +310,8 @@ func (s *swap) decide() error {
 	s.newKeys = err != nil || !bytes.Equal(have, root) && !followed(filepath.Join(s.dir, "trust"), root)
 	// A key of sealed fields that somebody put there for this backup.
 	key := filepath.Join(s.dir, "trust", vault.KeyFile)
-	if _, there := os.Lstat(key); s.newKeys && err != nil && there == nil {
+	_, sealed := os.Lstat(filepath.Join(s.staged, "trust", vault.KeyFile)) // the backup brings its own
+	if _, there := os.Lstat(key); s.newKeys && err != nil && there == nil && sealed != nil {
 		return copyFile(key, filepath.Join(s.staged, "trust", vault.KeyFile))
 	}
 	return nil

@@ -31,6 +31,7 @@ type Config struct {
 	Robots    Robots    `yaml:"robots" doc:"Robots of group chats and webhooks, which are set up on the page /settings/robots."`
 	Metrics   Metrics   `yaml:"metrics" doc:"Figures for Prometheus."`
 	Retention Retention `yaml:"retention" doc:"How long what is kept of people stays."`
+	Backup    Backup    `yaml:"backup" doc:"What the controller saves every night, encrypted."`
 	Log       Log       `yaml:"log" doc:"Log on standard error."`
 }
 
@@ -135,6 +136,7 @@ func Defaults() Config {
 		Speech:    Speech{Command: []string{}, Timeout: 20 * time.Second},
 		Robots:    Robots{Hosts: []string{}},
 		Retention: Retention{AuditDays: int(fleet.DefaultRetention / (24 * time.Hour)), PhoneDays: int(fleet.DefaultErasePhone / (24 * time.Hour))},
+		Backup:    Backup{At: "03:10", Keep: 14},
 		Log:       Log{Level: "info", Format: "text"},
 	}
 }
@@ -179,6 +181,7 @@ func (c Config) Validate(file string) error {
 	}
 	c.Web.check(fail)
 	c.Robots.check(fail)
+	c.Backup.check(fail)
 	if _, err := c.Calendar(); err != nil {
 		fail("holiday_tables", "%v", err)
 	}

@@ -278,6 +278,7 @@ type Recovery interface {
 
 // Options of a Server. The interfaces, Logins, Logger and Zone are required.
 type Options struct {
+	Backups    Backups
 	Registry   Registry
 	Scopes     Scopes
 	Points     PointSettings
@@ -382,6 +383,8 @@ type Options struct {
 
 func (o *Options) validate() error {
 	switch {
+	case o.Backups == nil:
+		return errors.New("web options: Backups is required")
 	case o.RosterDesk == nil:
 		return errors.New("web options: RosterDesk is required")
 	case o.Registry == nil, o.Scopes == nil, o.Points == nil, o.Devices == nil, o.Admission == nil, o.Ledger == nil, o.Figures == nil, o.Proofs == nil:

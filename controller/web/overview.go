@@ -129,6 +129,13 @@ func (s *Server) overview(ctx context.Context, v *visit, r *http.Request) (frame
 		return f, err
 	}
 	view.Needs = append(view.Needs, restores...)
+	switch late, has, err := s.backupNeed(ctx, v); {
+	case err != nil:
+		return f, err
+	case has:
+		view.Needs = append([]need{late}, view.Needs...)
+		view.Urgent++
+	}
 	if view.Wanting, view.Exams, err = s.wanting(ctx, v.Now); err != nil {
 		return f, err
 	}

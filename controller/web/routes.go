@@ -94,6 +94,7 @@ func (s *Server) routes() http.Handler {
 	s.complaintRoutes(mux)
 	s.groupRoutes(mux)
 	s.relayRoutes(mux)
+	s.backupRoutes(mux)
 	s.bulletinRoutes(mux)
 	s.weekFigureRoutes(mux)
 	s.feedbackRoutes(mux)

@@ -169,6 +169,7 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 		Figures:    w.store,
 		Proofs:     w.store,
 		RosterDesk: desk,
+		Backups:    w.store,
 		Library:    w.store, Reels: testReels{w.store, w.media}, Transfers: w.parts, Settings: w.store, Week: w.planner.Week,
 		Robots:   testRobots{w.store, w.robots},
 		Registry: w.store, Scopes: w.store, Points: w.store, Devices: w.store, Admission: testAdmission{w}, Ledger: w.store, JoinCodes: w.store, Audit: w.store, Publications: w.store, Losses: w.store, Recovery: w.store, Incidents: w.store, Alerts: w.store, Tokens: w.store, Clips: w.store, Programmes: w.store,

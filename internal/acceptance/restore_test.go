@@ -35,6 +35,10 @@ func TestRestoreOnRealPrograms(t *testing.T) {
 	if said := run(t, "gatecast-controller", "--config", o.config, "backup", file); !strings.Contains(said, "已备份") {
 		t.Errorf("backup said %q", said)
 	}
+	paper := filepath.Join(o.dir, "paper.txt")
+	if err := os.WriteFile(paper, []byte(run(t, "gatecast-controller", "--config", o.config, "backup", "passphrase")), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	// What the backup does not have: another programme, with one more slot.
 	more := strings.Replace(slotsFrom(o, first.Add(22*time.Second), 9*time.Second, 1), "id: gates", "id: more", 1)
 	o.activate(more)
@@ -49,11 +53,14 @@ func TestRestoreOnRealPrograms(t *testing.T) {
 	if err := before.Close(); err != nil {
 		t.Fatal(err)
 	}
-	db := filepath.Join(o.dir, "data", "gatecast.db")
-	if err := os.Remove(db); err != nil {
+	// The new machine has the backup and what stands on paper, nothing else.
+	if err := os.RemoveAll(filepath.Join(o.dir, "data")); err != nil {
 		t.Fatal(err)
 	}
-	said := run(t, "gatecast-controller", "--config", o.config, "restore", file)
+	if said := run(t, "gatecast-controller", "--config", o.config, "restore", "--check", "--passphrase-file", paper, file); !strings.Contains(said, "备份完好") {
+		t.Errorf("the check of the backup said %q", said)
+	}
+	said := run(t, "gatecast-controller", "--config", o.config, "restore", "--passphrase-file", paper, file)
 	if !strings.Contains(said, "已恢复自") || !strings.Contains(said, "1 台设备") {
 		t.Errorf("restore said %q", said)
 	}
