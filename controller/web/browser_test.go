@@ -175,7 +175,7 @@ func (w *world) tour(t testing.TB) map[string]string {
 		"compliance": "/compliance?from=2026-11-16&to=2026-11-23", "compliance_day": "/compliance?from=2026-11-23&to=2026-11-23&result=all&unit=3", "compliance_year": "/compliance?from=2026-01-01&to=2026-11-23&by=point",
 		"figures": "/figures", "feedback": "/feedback?week=2026-W48", "feedback_sheet": "/feedback/sheet?week=2026-W48",
 		"enrol": "/enrol", "password": "/password", "certificate": "/certificate", "tokens": "/tokens", "keys": "/settings/keys", "robots": "/settings/robots", "lost": "/nowhere",
-		"privacy": "/privacy", "phone": pointPath(w.points["谷雨里南门"].ID) + "/phone",
+		"privacy": "/privacy", "backups": "/backups", "phone": pointPath(w.points["谷雨里南门"].ID) + "/phone",
 	}
 	w.registerTour(t, pages)
 	w.wasAway(t)

@@ -80,6 +80,7 @@ func hasHan(s string) bool {
 // value must have a text.
 func families() map[string][]string {
 	f := map[string][]string{
+		"backups.bad.":   {string(fleet.BackupWrite), string(fleet.BackupCheck), string(fleet.BackupCopy)},
 		"verdict.":       {"now"},
 		"grade.":         {"A", "B", "C", "D"},
 		"kind.":          {string(fleet.Gate), string(fleet.Horn), string(fleet.Indoors)},
