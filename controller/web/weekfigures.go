@@ -112,11 +112,9 @@ func (l *lang) trend(t fleet.Trend) (text, tone string) {
 	case t.Diff == 0:
 		return l.T("trend.same"), ""
 	}
-	amount := fmt.Sprint(max(t.Diff, -t.Diff))
+	amount := l.T("trend.from_none")
 	if t.Rated {
 		amount = fmt.Sprintf("%.1f%%", math.Abs(t.Percent))
-	} else {
-		amount = l.T("trend.from_none")
 	}
 	if t.Diff > 0 {
 		return l.T("trend.up", amount), "bad"
