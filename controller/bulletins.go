@@ -16,7 +16,7 @@ func (c *Controller) openBulletins(zone *time.Location) (*bulletin.Desk, error) 
 		return nil, err
 	}
 	return bulletin.New(bulletin.Options{
-		Book: c.Store, Archive: c.Store, Ledger: c.Store, Places: c.Store, Relay: c.Store, Weekly: c.Store, Feedback: c.feedback, Settings: c.Store,
+		Book: c.Store, Archive: c.Store, Ledger: c.Store, Places: c.Store, Relay: c.Store, Deductions: c.Store, Weekly: c.Store, Feedback: c.feedback, Settings: c.Store,
 		Say: say, Office: c.o.Config.Name, Zone: zone, Logger: c.part("bulletin"),
 	})
 }

@@ -70,6 +70,11 @@ type Feedback interface {
 	Week(ctx context.Context, w fleet.ISOWeek) ([]fleet.FeedbackStanding, error)
 }
 
+// Deductions are the notices that were given or decided about in [from, to).
+type Deductions interface {
+	DeductionNews(ctx context.Context, from, to time.Time) ([]fleet.DeductionNews, error)
+}
+
 // Settings keep Style.
 type Settings interface {
 	Setting(ctx context.Context, key string) (string, error)
@@ -78,18 +83,19 @@ type Settings interface {
 
 // Options of New. All but Logger are required.
 type Options struct {
-	Book     Book
-	Archive  Archive
-	Ledger   Ledger
-	Places   Places
-	Relay    Relay
-	Weekly   Weekly
-	Feedback Feedback
-	Settings Settings
-	Say      func(key string, args ...any) string // the Chinese catalog: words of verdicts and reasons
-	Office   string                               // name of the office, where the register has no subdistrict
-	Zone     *time.Location
-	Logger   *slog.Logger // nil discards
+	Book       Book
+	Archive    Archive
+	Ledger     Ledger
+	Places     Places
+	Relay      Relay
+	Deductions Deductions
+	Weekly     Weekly
+	Feedback   Feedback
+	Settings   Settings
+	Say        func(key string, args ...any) string // the Chinese catalog: words of verdicts and reasons
+	Office     string                               // name of the office, where the register has no subdistrict
+	Zone       *time.Location
+	Logger     *slog.Logger // nil discards
 }
 
 // Desk writes, signs and corrects.
@@ -97,8 +103,8 @@ type Desk struct{ o Options }
 
 // New checks o.
 func New(o Options) (*Desk, error) {
-	if o.Book == nil || o.Archive == nil || o.Ledger == nil || o.Places == nil || o.Relay == nil || o.Weekly == nil || o.Feedback == nil || o.Settings == nil || o.Say == nil || o.Zone == nil {
-		return nil, errors.New("bulletin options: Book, Archive, Ledger, Places, Relay, Weekly, Feedback, Settings, Say and Zone are required")
+	if o.Book == nil || o.Archive == nil || o.Ledger == nil || o.Places == nil || o.Relay == nil || o.Deductions == nil || o.Weekly == nil || o.Feedback == nil || o.Settings == nil || o.Say == nil || o.Zone == nil {
+		return nil, errors.New("bulletin options: Book, Archive, Ledger, Places, Relay, Deductions, Weekly, Feedback, Settings, Say and Zone are required")
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

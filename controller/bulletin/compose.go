@@ -18,7 +18,7 @@ const none = "—"
 var titles = map[string]string{
 	fleet.ChapterCases: "本周发案情况", fleet.ChapterCards: "涉诈“两卡”线索", fleet.ChapterPersons: "涉诈重点人核减",
 	fleet.ChapterPlayback: "广播播放情况", fleet.ChapterFeedback: "群转发与问题反馈", fleet.ChapterInspections: "督导检查",
-	fleet.ChapterCorrections: "更正", fleet.ChapterTasks: "下周要求",
+	fleet.ChapterDeductions: "扣分与申诉", fleet.ChapterCorrections: "更正", fleet.ChapterTasks: "下周要求",
 }
 
 // drafting is what chapters are made of.
@@ -72,7 +72,7 @@ func (d *Desk) compose(ctx context.Context, b fleet.Bulletin, now time.Time) (fl
 		make func(context.Context, *fleet.BulletinContent, *fleet.BulletinChapter) error
 	}{
 		{fleet.ChapterCases, w.cases}, {fleet.ChapterCards, w.cards}, {fleet.ChapterPersons, w.persons}, {fleet.ChapterPlayback, w.playback},
-		{fleet.ChapterFeedback, w.feedback}, {fleet.ChapterInspections, nil}, {fleet.ChapterCorrections, w.corrections}, {fleet.ChapterTasks, nil},
+		{fleet.ChapterFeedback, w.feedback}, {fleet.ChapterInspections, nil}, {fleet.ChapterDeductions, w.deductions}, {fleet.ChapterCorrections, w.corrections}, {fleet.ChapterTasks, nil},
 	} {
 		out := fleet.BulletinChapter{Name: ch.name, Text: b.Texts[ch.name]}
 		if ch.make != nil {
@@ -80,7 +80,7 @@ func (d *Desk) compose(ctx context.Context, b fleet.Bulletin, now time.Time) (fl
 				return c, nil, fmt.Errorf("chapter %s: %w", ch.name, err)
 			}
 		}
-		if ch.name == fleet.ChapterCorrections && len(out.Facts) == 0 {
+		if (ch.name == fleet.ChapterCorrections || ch.name == fleet.ChapterDeductions) && len(out.Facts) == 0 {
 			continue
 		}
 		if ch.make == nil && out.Text == "" {

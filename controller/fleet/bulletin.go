@@ -44,6 +44,7 @@ const (
 	ChapterPlayback    = "playback"    // 广播播放情况
 	ChapterFeedback    = "feedback"    // 群转发与问题反馈
 	ChapterInspections = "inspections" // 督导检查
+	ChapterDeductions  = "deductions"  // 扣分与申诉: only where there are any
 	ChapterCorrections = "corrections" // 更正: only where there are any
 	ChapterTasks       = "tasks"       // 下周要求
 	ChapterText        = "text"

@@ -48,6 +48,49 @@ func (w *world) deducted(t testing.TB, pages map[string]string) fleet.Deduction 
 
 func unitText(id fleet.UnitID) string { return strings.TrimPrefix(unitPath(id), "/units/") }
 
+// TestBulletinTellsOfDecisions: a notice and its revocation stand in the weekly
+// bulletin of the week in which they happened.
+func TestBulletinTellsOfDecisions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	d := w.deducted(t, map[string]string{})
+	approver := fleet.User{Login: "approver", Name: "陈工", Role: fleet.Approver}
+	if _, err := w.server.o.Deductions.Decide(t.Context(), approver, d.ID, fleet.DeductionRevoked, "停电属实", testNow.AddDate(0, 0, 7)); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		days int
+		want string
+	}{{7, "松风社区扣分告知〔2026〕1号（播放-1第1版，0.5分）已告知"}, {14, "撤销，扣分由0.5分改为0分。理由：停电属实"}} {
+		at := testNow.AddDate(0, 0, tt.days)
+		if made, err := w.bulletins.Prepare(t.Context(), at); err != nil || !made {
+			t.Fatalf("no draft of the week before %s: %v, %v", at, made, err)
+		}
+		drafts, _, err := w.store.Bulletins(t.Context(), fleet.BulletinFilter{Kinds: []fleet.BulletinKind{fleet.WeeklyBulletin}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := ""
+		for _, b := range drafts {
+			if b.To != fleet.Day(at.AddDate(0, 0, -1).Format("2006-01-02")) {
+				continue
+			}
+			c, err := w.bulletins.Compose(t.Context(), b, at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, ch := range c.Chapters {
+				if ch.Name == fleet.ChapterDeductions {
+					said = strings.Join(ch.Facts, "")
+				}
+			}
+		}
+		if !strings.Contains(said, tt.want) {
+			t.Errorf("the bulletin of the week before %s says %q, want %q", at, said, tt.want)
+		}
+	}
+}
+
 func TestDeductionFormKeepsWhatWasTyped(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -153,7 +153,7 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 		t.Fatal(err)
 	}
 	if w.bulletins, err = bulletin.New(bulletin.Options{
-		Book: w.store, Archive: w.store, Ledger: w.store, Places: w.store, Relay: w.store, Weekly: w.store, Feedback: reports, Settings: w.store, Say: say, Office: "示例街道", Zone: shanghai,
+		Book: w.store, Archive: w.store, Ledger: w.store, Places: w.store, Relay: w.store, Deductions: w.store, Weekly: w.store, Feedback: reports, Settings: w.store, Say: say, Office: "示例街道", Zone: shanghai,
 	}); err != nil {
 		t.Fatal(err)
 	}
