@@ -153,7 +153,7 @@ func TestTotalsFollowEverySequence(t *testing.T) {
 		ids := []fleet.DeductionID{1 << 40} // and one that there is not
 		taken := map[Pick]bool{}
 		at := now
-		for range rapid.IntRange(1, 12).Draw(rt, "steps") {
+		for range rapid.IntRange(1, 8).Draw(rt, "steps") {
 			at = at.Add(time.Duration(rapid.IntRange(0, 60).Draw(rt, "hours")) * time.Hour)
 			id := ids[rapid.IntRange(0, len(ids)-1).Draw(rt, "deduction")]
 			d, known := made[id]
