@@ -158,7 +158,7 @@ func (n *Night) make(ctx context.Context, r *fleet.BackupRun) error {
 	r.Part = fleet.BackupCheck
 	if _, err := Check(ctx, r.File, passphrase, n.o.Folder); err != nil {
 		// Nobody must take it for one; the name keeps it for whoever looks why.
-		return errors.Join(err, durable.Rename(r.File, r.File+".bad"))
+		return errors.Join(err, durable.Rename(r.File, r.File+bad), n.thin(n.o.Folder))
 	}
 	if r.SHA256, r.Size, err = sumOf(r.File); err != nil {
 		return err
@@ -200,9 +200,13 @@ func (n *Night) second(r *fleet.BackupRun) error {
 	return durable.Rename(part, r.Copy)
 }
 
-const prefix, suffix = "gatecast-", ".gcb"
+const prefix, suffix, bad = "gatecast-", ".gcb", ".bad"
 
-// thin removes the oldest backups of a place beyond those that are kept.
+// keptBad is how many backups that did not open are kept for whoever looks why.
+const keptBad = 2
+
+// thin removes the oldest backups of a place beyond those that are kept. What
+// did not open never pushes out what did.
 func (n *Night) thin(folder string) error {
 	if folder == "" {
 		return nil
@@ -211,18 +215,22 @@ func (n *Night) thin(folder string) error {
 	if err != nil {
 		return fmt.Errorf("looking for old backups: %w", err)
 	}
-	var names []string
-	for _, e := range entries {
-		if base := strings.TrimSuffix(e.Name(), ".bad"); e.Type().IsRegular() && strings.HasPrefix(base, prefix) && strings.HasSuffix(base, suffix) {
-			names = append(names, e.Name())
+	var good, broken []string
+	for _, e := range entries { // by name, which is by time
+		base, isBad := strings.CutSuffix(e.Name(), bad)
+		switch {
+		case !e.Type().IsRegular() || !strings.HasPrefix(base, prefix) || !strings.HasSuffix(base, suffix):
+		case isBad:
+			broken = append(broken, e.Name())
+		default:
+			good = append(good, e.Name())
 		}
 	}
-	slices.Sort(names) // by time
-	for len(names) > n.o.Keep {
-		if err := os.Remove(filepath.Join(folder, names[0])); err != nil {
+	old := slices.Concat(good[:max(0, len(good)-n.o.Keep)], broken[:max(0, len(broken)-keptBad)])
+	for _, name := range old {
+		if err := os.Remove(filepath.Join(folder, name)); err != nil {
 			return fmt.Errorf("removing an old backup: %w", err)
 		}
-		names = names[1:]
 	}
 	return nil
 }

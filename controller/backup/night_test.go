@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -220,5 +221,40 @@ func TestSealedFileOpensOnlyWhole(t *testing.T) {
 		if _, err := read(data); !errors.Is(err, errSeal) {
 			t.Errorf("%s: %v, want %v", name, err, errSeal)
 		}
+	}
+}
+
+// TestBadNightsPushOutNoGoodBackup has a disk spoil one backup after the other:
+// the last good one stays, and of the bad ones the newest two.
+func TestBadNightsPushOutNoGoodBackup(t *testing.T) {
+	t.Parallel()
+	dir, s := office(t)
+	now := time.Date(2026, 11, 23, 9, 0, 0, 0, shanghai)
+	spoil := false
+	n := newTestNight(t, dir, s, &now, func(o *NightOptions) {
+		o.Written = func(file string) {
+			if spoil {
+				if err := os.Truncate(file, 100); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	tick(t, n, false)
+	now = time.Date(2026, 11, 24, 3, 10, 0, 0, shanghai)
+	tick(t, n, true)
+	first := lastRun(t, s).File
+	spoil = true
+	for range 4 {
+		now = now.Add(24 * time.Hour)
+		if made, err := n.Tick(t.Context()); err == nil || !made {
+			t.Fatalf("Tick = %v, %v, want the damage", made, err)
+		}
+	}
+	spoil, now = false, now.Add(24*time.Hour)
+	tick(t, n, true)
+	names, err := filepath.Glob(filepath.Join(n.o.Folder, "*"))
+	if err != nil || len(names) != 4 || !slices.Contains(names, first) {
+		t.Errorf("%d files, want the two good backups and two bad ones: %v, %v", len(names), names, err)
 	}
 }
