@@ -41,6 +41,7 @@ import (
 	"gatecast/controller/fleet"
 	"gatecast/controller/incident"
 	"gatecast/controller/insertion"
+	"gatecast/controller/inspection"
 	"gatecast/controller/ledger"
 	"gatecast/controller/link"
 	"gatecast/controller/media"
@@ -92,23 +93,24 @@ type Controller struct {
 	ceilings wire.Ceilings
 	quiet    fleet.QuietHours
 
-	media      *media.Store
-	parts      *media.Parts
-	hub        *web.Hub
-	logins     *auth.Logins
-	broker     *broker.Broker // nil when the office has one of its own
-	link       *link.Link
-	ledger     *ledger.Ledger
-	alerts     *alert.Desk
-	feedback   *feedback.Desk
-	notary     *notary.Notary
-	auditor    *notary.AuditSigner
-	mutes      *mute.Desk
-	dispatch   *dispatch.Desk
-	complaints *complaint.Desk
-	bulletins  *bulletin.Desk
-	deductions *assessment.Desk
-	urgent     *insertion.Desk
+	media       *media.Store
+	parts       *media.Parts
+	hub         *web.Hub
+	logins      *auth.Logins
+	broker      *broker.Broker // nil when the office has one of its own
+	link        *link.Link
+	ledger      *ledger.Ledger
+	alerts      *alert.Desk
+	feedback    *feedback.Desk
+	notary      *notary.Notary
+	auditor     *notary.AuditSigner
+	mutes       *mute.Desk
+	dispatch    *dispatch.Desk
+	complaints  *complaint.Desk
+	bulletins   *bulletin.Desk
+	deductions  *assessment.Desk
+	urgent      *insertion.Desk
+	inspections *inspection.Desk
 
 	onDigest []func(relay.Digest) // immutable after Start
 	exports  *dossier.Exporter
@@ -249,9 +251,12 @@ func (c *Controller) openPlanning() error {
 		return err
 	}
 	c.ledger, err = ledger.New(ledger.Options{
-		Store: c.Store, Mutes: c.mutes, Logger: c.part("ledger"), OnEvent: c.publish, OnSettled: c.settled,
+		Store: c.Store, Mutes: c.mutes, Witnesses: c.Store, Logger: c.part("ledger"), OnEvent: c.publish, OnSettled: c.settled,
 	})
 	if err != nil {
+		return err
+	}
+	if c.inspections, err = inspection.New(c.Store, c.ledger, zone); err != nil {
 		return err
 	}
 	if err := c.openAlerts(zone); err != nil {
@@ -364,7 +369,7 @@ func (c *Controller) openPages() (err error) {
 		Planner: officePlanner{c}, Almanac: officePlanner{c}, Holidays: officePlanner{c}, Outlook: officePlanner{c}, Drafts: c.Store, Keys: officeKeys{c}, JoinCodes: c.Store, Trust: officeTrust{c}, Audit: c.Store, Evidence: officeEvidence{c}, Logins: c.logins,
 		Register: officeRegister{c}, Sites: officeRegister{c}, Rosters: c.Store,
 		AuditBook: officeAudit{c.Store, c}, Retention: c.o.Config.Retention.Audit(), ErasePhone: c.o.Config.Retention.Phone(),
-		Publications: c.Store, Losses: c.Store, Recovery: officeRecovery{c}, Incidents: c.Store, Alerts: c.Store,
+		Publications: c.Store, Losses: c.Store, Recovery: officeRecovery{c}, Incidents: c.Store, Alerts: c.Store, Inspections: c.Store, InspectionDesk: c.inspections,
 		Dispatch: c.dispatch, Replacements: c.Store, Complaints: c.Store, ComplaintDesk: c.complaints, Plans: officePlans{c}, Calibrations: c.Store,
 		Groups: c.Store, GroupBook: c.Store, Relay: c.Relay, RelayBook: c.Store,
 		Bulletins: c.bulletins, BulletinBook: c.Store, WeekFigures: c.Store, Feedback: c.feedback, FeedbackBook: c.Store, Deductions: c.deductions, DeductionBook: c.Store,

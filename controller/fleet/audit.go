@@ -176,6 +176,13 @@ const (
 	AuditPhoneErased AuditCode = "phone_erased"    // of somebody who left
 )
 
+// What supervisors find and what follows; Object is the name of the point.
+const (
+	AuditInspection AuditCode = "inspection"
+	AuditWithdrawn  AuditCode = "inspection_withdrawn" // Detail is why
+	AuditObserved   AuditCode = "observed"             // a verdict changed by what a person heard; Detail is the slot
+)
+
 // What is done to keys, on the controller's console and on the pages.
 const (
 	AuditKeys     AuditCode = "keys_made"
@@ -203,6 +210,7 @@ var AuditCodes = []AuditCode{
 	AuditGroup, AuditGroupRenamed, AuditGroupState, AuditGroupRule, AuditGroupExport, AuditRelay, AuditRelayDone, AuditRelayClosed, AuditRelayRules,
 	AuditBulletin, AuditBulletinEdit, AuditBulletinSubmit, AuditBulletinReturn, AuditBulletinIssue, AuditBulletinCorrect, AuditBulletinStyle, AuditReportRead,
 	AuditDeductionRule, AuditDeduction, AuditDeductionNotice, AuditDeductionAppeal, AuditDeductionDecision,
+	AuditInspection, AuditWithdrawn, AuditObserved,
 	AuditRestore, AuditViewed, AuditExported, AuditPruned, AuditRetention, AuditReveal, AuditPhoneErased,
 	AuditKeys, AuditRotate, AuditMode, AuditToSign, AuditManifest,
 }

@@ -50,6 +50,12 @@ const NoteMuted = "全部静音"
 // the same amplifier: nothing is held against the point.
 const NoteYielded = "让位应急广播"
 
+// Notes of slots whose verdict rests on what a person heard, or did not.
+const (
+	NoteUnheard = "人工核查未听到"
+	NoteHeard   = "人工登记听到"
+)
+
 // Day is a local date as 2006-01-02; it sorts as text.
 type Day string
 

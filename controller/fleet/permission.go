@@ -42,6 +42,7 @@ const (
 	ActRegister    Action = "register"     // keep the registry: units, people, groups, points; import rosters
 	ActRelay       Action = "relay"        // send an item down the tiers of groups
 	ActAlert       Action = "alert"        // take note of an alert, and say what was done
+	ActInspect     Action = "inspect"      // write down what was heard at a point
 	ActUrgent      Action = "urgent"       // submit an urgent broadcast
 	ActUrgentFirst Action = "urgent_first" // 先播后审: have it sound before the second person looked
 	ActMute        Action = "mute"         // silence every gate
@@ -61,12 +62,12 @@ const (
 // permissions is the whole matrix.
 var permissions = map[Role][]Action{
 	Admin: {
-		ActAccount, ActRead, ActUpload, ActActivate, ActRegister, ActRelay, ActAlert, ActUrgent, ActMute, ActEnrol, ActRevoke, ActPublish, ActCompose,
+		ActAccount, ActRead, ActInspect, ActUpload, ActActivate, ActRegister, ActRelay, ActAlert, ActUrgent, ActMute, ActEnrol, ActRevoke, ActPublish, ActCompose,
 		ActInstall, ActReveal, ActUsers, ActSettings,
 	},
-	Clerk:           {ActAccount, ActRead, ActUpload, ActActivate, ActRegister, ActRelay, ActAlert, ActUrgent, ActMute, ActEnrol, ActInstall, ActReveal, ActCompose},
+	Clerk:           {ActAccount, ActRead, ActInspect, ActUpload, ActActivate, ActRegister, ActRelay, ActAlert, ActUrgent, ActMute, ActEnrol, ActInstall, ActReveal, ActCompose},
 	Approver:        {ActAccount, ActRead, ActApprove, ActRelay, ActAlert, ActUrgent, ActUrgentFirst, ActMute, ActUnmute, ActRevoke, ActPublish, ActDirect},
-	Supervisor:      {ActAccount, ActRead, ActAlert, ActPublish, ActMute, ActDirect, ActReport},
+	Supervisor:      {ActAccount, ActRead, ActInspect, ActAlert, ActPublish, ActMute, ActDirect, ActReport},
 	UnitAccount:     {ActAccount, ActOwn},
 	PropertyAccount: {ActAccount, ActOwn, ActInstall},
 	Auditor:         {ActAccount, ActAudit},

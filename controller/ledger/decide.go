@@ -81,7 +81,20 @@ type Outage struct {
 // slot, which is known. After a restore from a backup, a slot that the device
 // wrote nothing at all about while it obeyed a plan which that backup does not
 // have is Doubt with reason replanned: it may not have been owed.
-func Decide(o fleet.Obligation, outcomes []wire.Outcome, dev DeviceView, now time.Time) fleet.Settlement {
+//
+// What people heard, in any order, is evidence beside that of the device and
+// never more than it:
+//
+//   - A person who did not hear a play that the device says sounded while they
+//     listened makes Played and Partial a Doubt, grade C, reason silent. It
+//     holds against any other person who heard something.
+//   - A person who heard the point settles only what no device tells of: with
+//     no outcome at all, where no device was bound, it is gone, its report may
+//     still come, or its records are lost. The slot is Played, grade C, if the
+//     times listened cover 80 % of it, otherwise Partial, grade C. Where the
+//     device's journal is whole, it decides, and nothing heard makes Missed
+//     Played.
+func Decide(o fleet.Obligation, outcomes []wire.Outcome, dev DeviceView, now time.Time, seen ...fleet.Observation) fleet.Settlement {
 	d := fleet.Settlement{
 		Point: o.Point, Day: o.Day, Slot: o.Slot, Verdict: fleet.Due, Device: dev.ID,
 	}
@@ -125,7 +138,7 @@ func Decide(o fleet.Obligation, outcomes []wire.Outcome, dev DeviceView, now tim
 	default:
 		d.Verdict, d.Reason = fleet.Missed, t.reason(o, dev, false)
 	}
-	return d
+	return weigh(o, t, dev, d, seen)
 }
 
 // reported reports whether everything that the device wrote about o is

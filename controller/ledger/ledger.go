@@ -78,6 +78,7 @@ type Store interface {
 type Options struct {
 	Store     Store
 	Mutes     Mutes                  // what was silenced by order; nil means nothing ever was
+	Witnesses Witnesses              // what people heard; nil means that nobody listens
 	Clock     func() time.Time       // nil means time.Now
 	Logger    *slog.Logger           // nil discards
 	Every     time.Duration          // between looks at what time alone decides; 0 means 15 s
@@ -164,6 +165,9 @@ func (l *Ledger) Pass(ctx context.Context) error { return l.pass(ctx, true) }
 
 func (l *Ledger) pass(ctx context.Context, timed bool) error {
 	if err := l.readRecords(ctx); err != nil {
+		return err
+	}
+	if err := l.Observed(ctx); err != nil {
 		return err
 	}
 	if !timed {
@@ -358,5 +362,11 @@ func (l *Ledger) decide(ctx context.Context, o fleet.Obligation, now time.Time) 
 	if len(from) > 0 && !slices.Contains(from, view.ID) {
 		view.ID = slices.Min(from) // played before it was replaced
 	}
-	return Decide(o, outcomes, view, now), nil
+	var seen []fleet.Observation
+	if l.o.Witnesses != nil {
+		if seen, err = l.o.Witnesses.ObservationsOfSlot(ctx, o.Point, o.Slot); err != nil {
+			return fleet.Settlement{}, err
+		}
+	}
+	return Decide(o, outcomes, view, now, seen...), nil
 }

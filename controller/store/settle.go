@@ -15,7 +15,8 @@ import (
 // changed by it, as they are now; the daily sums change with them, all or
 // nothing. A row that is not there, is exempt, or says the same already is
 // left out. The ledger exempts only what an approved order silenced (reason
-// muted) or what gave way to an emergency broadcast (yielded). A settled verdict never goes back to pending or due; when it
+// muted) or what gave way to an emergency broadcast (yielded). A settled verdict never goes back to due, nor to
+// pending unless all it rested on was a person's word (grade C); when it
 // changes, the one before is kept as a Correction. Demo is only ever added.
 func (s *Store) Settle(ctx context.Context, all []fleet.Settlement, now time.Time) ([]fleet.Obligation, error) {
 	var changed []fleet.Obligation
@@ -82,7 +83,7 @@ func excused(r wire.Reason) bool { return r == wire.ReasonMuted || r == wire.Rea
 // settled returns old with st in it, and whether that changes anything.
 func settled(old fleet.Obligation, st fleet.Settlement, now time.Time) (fleet.Obligation, bool) {
 	final := old.Verdict != fleet.Due && old.Verdict != fleet.Pending
-	if old.Verdict == fleet.Exempt || st.Verdict == fleet.Due || st.Verdict == fleet.Exempt && !excused(st.Reason) || final && st.Verdict == fleet.Pending {
+	if old.Verdict == fleet.Exempt || st.Verdict == fleet.Due || st.Verdict == fleet.Exempt && !excused(st.Reason) || final && st.Verdict == fleet.Pending && old.Grade != fleet.GradeC {
 		return old, false
 	}
 	st.Day, st.Demo = old.Day, st.Demo || old.Demo

@@ -178,6 +178,7 @@ func (w *world) tour(t testing.TB) map[string]string {
 		"privacy": "/privacy", "backups": "/backups", "phone": pointPath(w.points["谷雨里南门"].ID) + "/phone",
 	}
 	w.registerTour(t, pages)
+	w.inspectionTour(t, pages)
 	w.wasAway(t)
 	code, hash := trust.NewJoinCode()
 	if err := w.store.AddJoinCode(t.Context(), fleet.JoinCode{Hash: hash, Point: w.points["初夏庭南门"].ID, Issued: testNow, Expires: testNow.Add(joinFor), By: "clerk"}); err != nil {

@@ -131,7 +131,7 @@ func families() map[string][]string {
 	f["alerts.file."] = append([]string{"above"}, alertColumns...)
 	f["near."] = []string{"nobody", "compound.fine", "compound.gone", "unit.fine", "unit.gone"}
 	f["robot.digest."] = append(f["robot.digest."], "alert.call", "alert.open", "alert.raised")
-	f["done."] = append(f["done."], "alert")
+	f["done."] = append(f["done."], "alert", "inspection", "inspection_withdrawn")
 	for _, st := range fleet.DeductionStates {
 		f["deduction.state."] = append(f["deduction.state."], string(st))
 	}

@@ -97,6 +97,10 @@ func (l *lang) note(text string) string {
 		return l.reason(wire.ReasonMuted)
 	case fleet.NoteYielded:
 		return l.reason(wire.ReasonYielded)
+	case fleet.NoteUnheard:
+		return l.T("note.unheard")
+	case fleet.NoteHeard:
+		return l.T("note.heard")
 	case fleet.NoteNoClip:
 		return l.T("note.no_clip")
 	}

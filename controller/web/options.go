@@ -308,32 +308,34 @@ type Options struct {
 	Audit      Audit
 	AuditBook  AuditBook
 
-	Evidence      Evidence
-	Publications  Publications
-	Losses        Losses
-	Recovery      Recovery
-	Keys          Keys // nil means an office without pages about keys
-	Incidents     Incidents
-	Alerts        Alerts
-	Robots        Robots // nil means an office without robots and webhooks
-	Mutes         Mutes
-	Urgent        UrgentDesk
-	Insertions    Insertions
-	Groups        Groups
-	GroupBook     GroupBook
-	Relay         *relay.Desk
-	Bulletins     *bulletin.Desk
-	WeekFigures   WeekFigures
-	Feedback      Feedback
-	FeedbackBook  FeedbackBook
-	BulletinBook  BulletinBook
-	RelayBook     RelayBook
-	Deductions    *assessment.Desk
-	DeductionBook DeductionBook
-	Ceilings      wire.Ceilings // what the signed envelope allows, for warnings
-	Speech        Speech
-	Utterances    Utterances
-	RosterDesk    RosterDesk
+	Evidence       Evidence
+	Publications   Publications
+	Losses         Losses
+	Recovery       Recovery
+	Keys           Keys // nil means an office without pages about keys
+	Incidents      Incidents
+	Alerts         Alerts
+	Inspections    Inspections
+	InspectionDesk InspectionDesk
+	Robots         Robots // nil means an office without robots and webhooks
+	Mutes          Mutes
+	Urgent         UrgentDesk
+	Insertions     Insertions
+	Groups         Groups
+	GroupBook      GroupBook
+	Relay          *relay.Desk
+	Bulletins      *bulletin.Desk
+	WeekFigures    WeekFigures
+	Feedback       Feedback
+	FeedbackBook   FeedbackBook
+	BulletinBook   BulletinBook
+	RelayBook      RelayBook
+	Deductions     *assessment.Desk
+	DeductionBook  DeductionBook
+	Ceilings       wire.Ceilings // what the signed envelope allows, for warnings
+	Speech         Speech
+	Utterances     Utterances
+	RosterDesk     RosterDesk
 
 	QuietRules  QuietRules
 	UrgentTexts UrgentTexts
@@ -401,6 +403,8 @@ func (o *Options) validate() error {
 		return errors.New("web options: JoinCodes, Trust, Audit and AuditBook are required")
 	case o.Publications == nil, o.Losses == nil, o.Recovery == nil, o.Evidence == nil, o.Incidents == nil:
 		return errors.New("web options: Publications, Losses, Recovery, Evidence and Incidents are required")
+	case o.Inspections == nil || o.InspectionDesk == nil:
+		return errors.New("web options: Inspections and InspectionDesk are required")
 	case o.Alerts == nil:
 		return errors.New("web options: Alerts is required")
 	case o.Mutes == nil, o.Urgent == nil, o.Insertions == nil:

@@ -32,6 +32,7 @@ func (s *Server) routes() http.Handler {
 	s.incidentRoutes(mux)
 	s.alertRoutes(mux)
 	s.deductionRoutes(mux)
+	s.inspectionRoutes(mux)
 	s.accountRoutes(mux)
 	s.userRoutes(mux)
 

@@ -172,7 +172,7 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 		Backups:    w.store,
 		Library:    w.store, Reels: testReels{w.store, w.media}, Transfers: w.parts, Settings: w.store, Week: w.planner.Week,
 		Robots:   testRobots{w.store, w.robots},
-		Registry: w.store, Scopes: w.store, Points: w.store, Devices: w.store, Admission: testAdmission{w}, Ledger: w.store, JoinCodes: w.store, Audit: w.store, Publications: w.store, Losses: w.store, Recovery: w.store, Incidents: w.store, Alerts: w.store, Tokens: w.store, Clips: w.store, Programmes: w.store,
+		Registry: w.store, Scopes: w.store, Points: w.store, Devices: w.store, Admission: testAdmission{w}, Ledger: w.store, JoinCodes: w.store, Audit: w.store, Publications: w.store, Losses: w.store, Recovery: w.store, Incidents: w.store, Alerts: w.store, Inspections: w.store, InspectionDesk: w.inspections(t), Tokens: w.store, Clips: w.store, Programmes: w.store,
 		Dispatch: w.dispatch, Replacements: w.store, Complaints: w.store, ComplaintDesk: w.complaints, Plans: testPlans{w}, Calibrations: w.store,
 		Register: w.store, Sites: w.store, Rosters: w.store,
 		Groups: w.store, GroupBook: w.store, Relay: w.relay, RelayBook: w.store,
