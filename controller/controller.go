@@ -368,6 +368,7 @@ func (c *Controller) openPages() (err error) {
 		Library: c.Store, Reels: officeReels{c}, Transfers: c.parts, Settings: c.Store, Week: c.Planner.Week,
 		Planner: officePlanner{c}, Almanac: officePlanner{c}, Holidays: officePlanner{c}, Outlook: officePlanner{c}, Drafts: c.Store, Keys: officeKeys{c}, JoinCodes: c.Store, Trust: officeTrust{c}, Audit: c.Store, Evidence: officeEvidence{c}, Logins: c.logins,
 		Register: officeRegister{c}, Sites: officeRegister{c}, Rosters: c.Store,
+		Slips: c.Store, SlipSigner: c.Trust,
 		AuditBook: officeAudit{c.Store, c}, Retention: c.o.Config.Retention.Audit(), ErasePhone: c.o.Config.Retention.Phone(),
 		Publications: c.Store, Losses: c.Store, Recovery: officeRecovery{c}, Incidents: c.Store, Alerts: c.Store, Inspections: c.Store, InspectionDesk: c.inspections,
 		Dispatch: c.dispatch, Replacements: c.Store, Complaints: c.Store, ComplaintDesk: c.complaints, Plans: officePlans{c}, Calibrations: c.Store,

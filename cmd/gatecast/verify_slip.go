@@ -150,8 +150,8 @@ func (w verifyWords) writeSlip(c slipCheck, root string) int {
 func (w verifyWords) unusableSlip(c slipCheck, err error) string {
 	switch {
 	case errors.Is(err, errNoSlipBeside):
-		return fmt.Sprintf(w.pick("%s 旁边没有核验单。请按文件第一行的核验编号，在“登记表 → 导出记录”页下载核验单，与文件放在同一目录，或用 --slip 指定。",
-			"There is no slip beside %s. Download it from the page Papers, list of exports, by the code in the first line of the file, and put it into the same folder or name it with --slip."), c.file)
+		return fmt.Sprintf(w.pick("%s 旁边没有核验单。请按文件第一行的核验编号，在“周报 → 登记表”页下载核验单，与文件放在同一目录，或用 --slip 指定。",
+			"There is no slip beside %s. Download it from the page Registers, under Weekly, by the code in the first line of the file, and put it into the same folder or name it with --slip."), c.file)
 	case errors.Is(err, evidence.ErrNoSlip):
 		return fmt.Sprintf(w.pick("%s 不是核验单。（%v）", "%s is no slip. (%v)"), c.slip, err)
 	}

@@ -50,5 +50,5 @@ func (s *Server) alertFile(w http.ResponseWriter, r *http.Request, v *visit) err
 		as = "csv"
 	}
 	s.audit(r, v, fleet.AuditExport, v.L.T("alerts.title"), as+" "+what)
-	return s.sendPages(w, []sheet.Page{page}, "alerts-"+string(s.dayOf(v.Now)), as)
+	return s.handOut(w, r, v, v.L.T("alerts.title"), []sheet.Page{page}, "alerts-"+string(s.dayOf(v.Now)), as)
 }

@@ -55,7 +55,7 @@ func (s *Server) complianceBook(w http.ResponseWriter, r *http.Request, v *visit
 		pages[i].Above = above
 	}
 	s.audit(r, v, fleet.AuditExport, string(q.From)+" – "+string(q.To), "xlsx "+l.filterWords(p, q))
-	return s.sendPages(w, pages, l.tableName(q), "xlsx")
+	return s.handOut(w, r, v, l.T("nav.compliance"), pages, l.tableName(q), "xlsx")
 }
 
 // complianceRows sends the list alone, as CSV.
@@ -70,7 +70,7 @@ func (s *Server) complianceRows(w http.ResponseWriter, r *http.Request, v *visit
 		return err
 	}
 	s.audit(r, v, fleet.AuditExport, string(q.From)+" – "+string(q.To), "csv "+v.L.filterWords(p, q))
-	return s.sendPages(w, []sheet.Page{list}, v.L.tableName(q), "csv")
+	return s.handOut(w, r, v, v.L.T("nav.compliance"), []sheet.Page{list}, v.L.tableName(q), "csv")
 }
 
 func (l *lang) tableName(q complianceFilter) string {

@@ -247,8 +247,8 @@ func TestComplianceIsExportedAsShown(t *testing.T) {
 		}
 	}
 	slots := text(book.Sheets[3])
-	if n := total[2] + total[3] + total[4] + total[6]; len(slots) != n+4 {
-		t.Errorf("%d lines of slots, want %d below three lines and the heads", len(slots), n)
+	if n := total[2] + total[3] + total[4] + total[6]; len(slots) != n+5 {
+		t.Errorf("%d lines of slots, want %d below four lines and the heads", len(slots), n)
 	}
 	if lines := text(book.Sheets[4]); !strings.Contains(strings.Join(lines, "\n"), "主控停机") {
 		t.Errorf("the sheet of outages has %q", lines)
@@ -259,7 +259,7 @@ func TestComplianceIsExportedAsShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	shown := c.page("/compliance" + query + "&result=missed&reason=power")
-	if rows := text(list.Sheets[0]); len(rows) != len(shown.all("#slots tbody tr"))+1 || !strings.Contains(rows[1], "断电") {
+	if rows := text(list.Sheets[0]); len(rows) != len(shown.all("#slots tbody tr"))+2 || !strings.Contains(rows[0], "核验编号") || !strings.Contains(rows[2], "断电") {
 		t.Errorf("the CSV has %d lines, the page %d slots: %q", len(rows), len(shown.all("#slots tbody tr")), rows)
 	}
 }

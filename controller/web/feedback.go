@@ -247,7 +247,7 @@ func (s *Server) exportFeedback(w http.ResponseWriter, r *http.Request, v *visit
 		pages = pages[1:]
 	}
 	s.audit(r, v, fleet.AuditExport, l.T("feedback.sheet")+" "+view.Week.Week, format)
-	return s.sendPages(w, pages, l.T("feedback.sheet")+"-"+view.Week.Week, format)
+	return s.handOut(w, r, v, l.T("feedback.sheet"), pages, l.T("feedback.sheet")+"-"+view.Week.Week, format)
 }
 
 // unitName names a unit for the audit, by its number where it is not known.

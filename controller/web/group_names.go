@@ -155,14 +155,7 @@ func (s *Server) groupSheet(w http.ResponseWriter, r *http.Request, v *visit) er
 		})
 	}
 	s.audit(r, v, fleet.AuditGroupExport, strconv.Itoa(len(rows)), "")
-	h := w.Header()
-	h.Set("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
-	h.Set("Content-Disposition", `attachment; filename="groups.xlsx"; filename*=UTF-8''%E5%BE%AE%E4%BF%A1%E7%BE%A4%E7%99%BB%E8%AE%B0%E8%A1%A8.xlsx`)
-	if err := sheet.WriteXLSX(w, p); err != nil {
-		s.o.Logger.Error("writing register of groups", "err", err)
-		panic(http.ErrAbortHandler)
-	}
-	return nil
+	return s.handOut(w, r, v, v.L.T("groups.register"), []sheet.Page{p}, "微信群登记表", "xlsx")
 }
 
 // groupRuleView is the form of the rule, with what it would make.

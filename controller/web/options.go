@@ -336,6 +336,8 @@ type Options struct {
 	Speech         Speech
 	Utterances     Utterances
 	RosterDesk     RosterDesk
+	Slips          Slips
+	SlipSigner     SlipSigner
 
 	QuietRules  QuietRules
 	UrgentTexts UrgentTexts
@@ -421,6 +423,8 @@ func (o *Options) validate() error {
 		return errors.New("web options: Deductions and DeductionBook are required")
 	case o.Bulletins == nil, o.BulletinBook == nil:
 		return errors.New("web options: Bulletins and BulletinBook are required")
+	case o.Slips == nil, o.SlipSigner == nil:
+		return errors.New("web options: Slips and SlipSigner are required")
 	case o.Logins == nil, o.Logger == nil, o.Zone == nil:
 		return errors.New("web options: Logins, Logger and Zone are required")
 	}

@@ -266,7 +266,7 @@ func (s *Server) exportRoster(w http.ResponseWriter, r *http.Request, v *visit) 
 	if err != nil {
 		return fmt.Errorf("exporting a roster: %w", err)
 	}
-	return s.sendPages(w, pages, name+"-"+string(s.dayOf(v.Now)), q.Get("as"))
+	return s.handOut(w, r, v, v.L.T("rosters.title"), pages, name+"-"+string(s.dayOf(v.Now)), q.Get("as"))
 }
 
 // exportWhole gives rosters out with whole telephone numbers, for a reason. The
@@ -300,7 +300,7 @@ func (s *Server) exportWhole(w http.ResponseWriter, r *http.Request, v *visit) e
 	if err != nil {
 		return fmt.Errorf("exporting a roster: %w", err)
 	}
-	return s.sendPages(w, pages, name+"-"+string(s.dayOf(v.Now)), "")
+	return s.handOut(w, r, v, v.L.T("rosters.title"), pages, name+"-"+string(s.dayOf(v.Now)), "")
 }
 
 // sendPages sends a workbook, or the only page as CSV.

@@ -137,7 +137,7 @@ func TestRosterExportMasksPhonesUnlessAReasonIsGiven(t *testing.T) {
 	if !strings.Contains(masked, "****") || strings.Contains(masked, "13800000421") {
 		t.Errorf("the export holds\n%s", masked)
 	}
-	if csv := c.get("/rosters/export?kind=liaisons&as=csv").Body.String(); !strings.HasPrefix(csv, "\ufeff\"所属单位\"") || strings.Contains(csv, "13800000421") {
+	if csv := c.get("/rosters/export?kind=liaisons&as=csv").Body.String(); !strings.HasPrefix(csv, "\ufeff\"核验编号 ") || !strings.Contains(csv, "\r\n\"所属单位\"") || strings.Contains(csv, "13800000421") {
 		t.Errorf("the CSV begins %.60q", csv)
 	}
 	if res := c.post("/rosters/export", url.Values{"kind": {"liaisons"}, "reason": {"a"}}); res.Code != http.StatusUnprocessableEntity || !strings.Contains(res.Body.String(), `value="a"`) {

@@ -97,6 +97,7 @@ func (s *Server) routes() http.Handler {
 	s.relayRoutes(mux)
 	s.backupRoutes(mux)
 	s.bulletinRoutes(mux)
+	s.paperRoutes(mux)
 	s.weekFigureRoutes(mux)
 	s.feedbackRoutes(mux)
 

@@ -19,7 +19,7 @@ var sections = map[string][]tab{
 	"clips":      {{"/clips", "nav.clips", "read"}, {"/reels", "reels.title", "read"}, {"/clips/speak", "speak.title", "upload"}, {"/clips/record", "record.title", "upload"}},
 	"programmes": {{"/programmes", "nav.programmes", "read"}, {"/dispatch", "dispatch.title", "read"}, {"/calendar", "calendar.title", "read"}, {"/holidays", "holidays.title", "read"}},
 	"compliance": {{"/compliance", "nav.compliance", "read"}, {"/alerts", "alerts.title", "read"}, {"/deductions", "deductions.title", "read"}},
-	"weekly":     {{"/bulletins", "bulletins.title", "read"}, {"/figures", "figures.title", "read"}, {"/feedback", "feedback.title", "read"}, {"/reports", "reports.title", "direct"}},
+	"weekly":     {{"/bulletins", "bulletins.title", "read"}, {"/figures", "figures.title", "read"}, {"/feedback", "feedback.title", "read"}, {"/reports", "reports.title", "direct"}, {"/papers", "papers.title", "read"}},
 	"relay":      {{"/relay", "relay.title", "read"}, {"/relay/overdue", "relay.overdue", "read"}, {"/relay/rules", "relay.rules", "register"}},
 	"register":   {{"/units", "units.title", "read"}, {"/compounds", "compounds.title", "read"}, {"/properties", "properties.title", "read"}, {"/units/missing", "missing.title", "read"}, {"/groups", "groups.title", "read"}, {"/rosters", "rosters.title", "register"}},
 }

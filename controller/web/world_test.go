@@ -36,6 +36,7 @@ import (
 	"gatecast/controller/speech"
 	"gatecast/controller/store"
 	"gatecast/controller/trust"
+	"gatecast/internal/evidence"
 	"gatecast/internal/seal"
 	"gatecast/internal/wire"
 )
@@ -176,7 +177,7 @@ func (w *world) serve(t testing.TB, change func(*Options)) {
 		Dispatch: w.dispatch, Replacements: w.store, Complaints: w.store, ComplaintDesk: w.complaints, Plans: testPlans{w}, Calibrations: w.store,
 		Register: w.store, Sites: w.store, Rosters: w.store,
 		Groups: w.store, GroupBook: w.store, Relay: w.relay, RelayBook: w.store,
-		Bulletins: w.bulletins, BulletinBook: w.store, WeekFigures: w.store, Feedback: reports, FeedbackBook: w.store, Deductions: deductions, DeductionBook: w.store,
+		Bulletins: w.bulletins, BulletinBook: w.store, Slips: w.store, SlipSigner: testSlips(t), WeekFigures: w.store, Feedback: reports, FeedbackBook: w.store, Deductions: deductions, DeductionBook: w.store,
 		Mutes: w.mutes, Urgent: w.urgent, Insertions: w.store, Ceilings: testCeilings,
 		Speech: speech.New(speech.Options{}), Utterances: w.store, UrgentTexts: w.store, QuietRules: w.planner,
 		Approvals: w.store,
@@ -270,6 +271,22 @@ func (p testPlans) PlanOf(ctx context.Context, id wire.DeviceID) (wire.Plan, err
 }
 
 // testTrust is the real trust package behind a fixed address and root.
+// testSlips is a trust that is made when the first slip is signed.
+func testSlips(t testing.TB) slipSigner {
+	dir := t.TempDir()
+	return sync.OnceValues(func() (*trust.Authority, error) { return trust.Open(dir, trust.Options{}) })
+}
+
+type slipSigner func() (*trust.Authority, error)
+
+func (open slipSigner) SealSlip(s *evidence.Slip) ([]byte, error) {
+	a, err := open()
+	if err != nil {
+		return nil, err
+	}
+	return a.SealSlip(s)
+}
+
 type testTrust struct{}
 
 func (testTrust) NewJoinCode() (code, hash string) { return trust.NewJoinCode() }
