@@ -2,15 +2,6 @@ package fleet
 
 import "time"
 
-// Sticker is the code that stands on the box of a point and leads whoever
-// scans it to what the public may know of it.
-type Sticker struct {
-	Point PointID
-	Code  string // random; knowing one says nothing of another
-	Made  time.Time
-	By    string // login
-}
-
 // HandedOut is a file that the office gave away with its signature under it.
 type HandedOut struct {
 	ID     int64
@@ -53,12 +44,6 @@ func (r BackupRun) Good() bool { return r.Part == "" && r.Problem == "" }
 // BackupLate is the age of the last good backup from which the office is told.
 const BackupLate = 36 * time.Hour
 
-// Settings of papers.
-const (
-	// SettingDutyPhone is the office's duty telephone as it stands on stickers
-	// and sheets. It is public.
-	SettingDutyPhone = "papers.duty_phone"
-	// SettingBackupSince is when the controller began to make backups, in
-	// microseconds: before the first one it counts as the last good one.
-	SettingBackupSince = "backup.since"
-)
+// SettingBackupSince is the key of when the controller began to make backups, in
+// microseconds: before the first one it counts as the last good one.
+const SettingBackupSince = "backup.since"

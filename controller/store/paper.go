@@ -8,55 +8,6 @@ import (
 	"gatecast/internal/wire"
 )
 
-func scanSticker(r scanner) (x fleet.Sticker, err error) {
-	var made int64
-	err = r.Scan(&x.Point, &x.Code, &made, &x.By)
-	x.Made = wire.FromUS(made)
-	return x, err
-}
-
-// Stickers returns the codes of all points that have one.
-func (s *Store) Stickers(ctx context.Context) ([]fleet.Sticker, error) {
-	return list(ctx, s, "stickers", scanSticker, `SELECT point_id, code, made_us, by FROM stickers ORDER BY point_id`)
-}
-
-// StickerOf returns the sticker with that code, or a *fleet.Error of code
-// NotFound.
-func (s *Store) StickerOf(ctx context.Context, code string) (fleet.Sticker, error) {
-	return one(ctx, s, "没有这个二维码对应的点位。", "There is no point with this code.", scanSticker, `SELECT point_id, code, made_us, by FROM stickers WHERE code = ?`, code)
-}
-
-// AddStickers gives codes to points that have none, all or none of them. A
-// point that has one keeps it.
-func (s *Store) AddStickers(ctx context.Context, all []fleet.Sticker) error {
-	_, err := change(ctx, s, func(t *tx) (none, error) {
-		for _, x := range all {
-			if _, err := t.exec(`INSERT INTO stickers (point_id, code, made_us, by) VALUES (?, ?, ?, ?) ON CONFLICT (point_id) DO NOTHING`, x.Point, x.Code, wire.US(x.Made), x.By); err != nil {
-				return none{}, err
-			}
-		}
-		return none{}, nil
-	})
-	if err != nil {
-		return fmt.Errorf("keeping stickers: %w", err)
-	}
-	return nil
-}
-
-// ReplaceSticker gives a point another code; the one before leads nowhere from
-// then on.
-func (s *Store) ReplaceSticker(ctx context.Context, x fleet.Sticker) error {
-	_, err := change(ctx, s, func(t *tx) (none, error) {
-		_, err := t.exec(`INSERT INTO stickers (point_id, code, made_us, by) VALUES (?, ?, ?, ?)
-ON CONFLICT (point_id) DO UPDATE SET code = excluded.code, made_us = excluded.made_us, by = excluded.by`, x.Point, x.Code, wire.US(x.Made), x.By)
-		return none{}, err
-	})
-	if err != nil {
-		return fmt.Errorf("replacing a sticker: %w", err)
-	}
-	return nil
-}
-
 const handedColumns = `id, code, made_us, by, title, file, size, sha256`
 
 func scanHanded(r scanner) (x fleet.HandedOut, err error) {

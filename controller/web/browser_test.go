@@ -173,7 +173,7 @@ func (w *world) tour(t testing.TB) map[string]string {
 		"point_bare": pointPath(w.points["初夏庭南门"].ID), "slot": slotPath(w.points["谷雨里南门"].ID, "2026-11-23.default.evening"),
 		"clips": "/clips", "speak": "/clips/speak", "record": "/clips/record", "clip": "/clips/1", "programmes": "/programmes", "programme": "/programmes/1?days=14",
 		"compliance": "/compliance?from=2026-11-16&to=2026-11-23", "compliance_day": "/compliance?from=2026-11-23&to=2026-11-23&result=all&unit=3", "compliance_year": "/compliance?from=2026-01-01&to=2026-11-23&by=point",
-		"figures": "/figures", "feedback": "/feedback?week=2026-W48", "feedback_sheet": "/feedback/sheet?week=2026-W48",
+		"figures": "/figures", "papers": "/papers", "feedback": "/feedback?week=2026-W48", "feedback_sheet": "/feedback/sheet?week=2026-W48",
 		"enrol": "/enrol", "password": "/password", "certificate": "/certificate", "tokens": "/tokens", "keys": "/settings/keys", "robots": "/settings/robots", "lost": "/nowhere",
 		"privacy": "/privacy", "backups": "/backups", "phone": pointPath(w.points["谷雨里南门"].ID) + "/phone",
 	}

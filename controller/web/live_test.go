@@ -192,7 +192,8 @@ var still = []string{
 	"complaint_new", "replace", // forms of what is ordered
 	"entry_new", "entry", "holidays", "editor", "month", "programme_diff", // forms, and what is read once
 	"figures", "feedback", "feedback_sheet", // what is typed once a week
-	"backups",
+	"backups", "papers",
+	"inspection_find", "inspection_new", // the form on the phone
 	"speak", "record", "urgent_texts", "urgent_drill",
 	"unit", "units", "units_lacks", "unit_new", "unit_missing", "compounds", "properties", "property", "point_new", "point_edit", "calibration", // the registry
 	"activate", "certificate", "join", "join_wrong", "lost", "mute", "password", "phone", "privacy", "tokens", "urgent_new",

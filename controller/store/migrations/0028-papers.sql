@@ -1,14 +1,4 @@
--- Papers of the office: stickers at points, tables that were handed out,
--- backups. Times are microseconds since 1970 UTC; 0 means none.
-
--- The QR code on the box of a point: one per point, so that a sticker that was
--- lost is replaced by a new code and the old one leads nowhere.
-CREATE TABLE stickers (
-  point_id INTEGER PRIMARY KEY REFERENCES points(id),
-  code     TEXT NOT NULL UNIQUE, -- random, as it stands in the address of the public page
-  made_us  INTEGER NOT NULL,
-  by       TEXT NOT NULL         -- login
-);
+-- Papers of the office: tables that were handed out, and backups. Times are microseconds since 1970 UTC; 0 means none.
 
 -- Files that were handed out, each with the controller's signature.
 CREATE TABLE slips (
