@@ -200,6 +200,7 @@ var still = []string{
 	"deductions", "deduction", "deduction_rules", "deduction_new", "deduction_notice", // what a person wrote
 	"group", "group_names", "group_new", "group_register", "group_rule", "relay_overdue", "relay_rules",
 	"bulletin", "bulletin_new", // a paper and its form
+	"inspection_find", "inspection_new", // forms of what was heard
 }
 
 func TestEveryPageRendersItsCardsAlone(t *testing.T) {
