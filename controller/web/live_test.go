@@ -193,7 +193,6 @@ var still = []string{
 	"entry_new", "entry", "holidays", "editor", "month", "programme_diff", // forms, and what is read once
 	"figures", "feedback", "feedback_sheet", // what is typed once a week
 	"backups", "papers",
-	"inspection_find", "inspection_new", // the form on the phone
 	"speak", "record", "urgent_texts", "urgent_drill",
 	"unit", "units", "units_lacks", "unit_new", "unit_missing", "compounds", "properties", "property", "point_new", "point_edit", "calibration", // the registry
 	"activate", "certificate", "join", "join_wrong", "lost", "mute", "password", "phone", "privacy", "tokens", "urgent_new",
