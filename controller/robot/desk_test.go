@@ -640,6 +640,9 @@ func TestPausedRobotsAreLeftAlone(t *testing.T) {
 func TestAHangingRobotHoldsUpNobody(t *testing.T) {
 	w := newTestWorld(t)
 	r := w.add(fleet.WeCom, nil)
+	other := robottest.New(w.now)
+	defer other.Close()
+	w.o.Hosts = append(w.o.Hosts, other.Host())
 	release := w.server.Hang()
 	defer release()
 	if _, err := w.Test(t.Context(), r, "张工"); err != nil {
@@ -648,9 +651,6 @@ func TestAHangingRobotHoldsUpNobody(t *testing.T) {
 	if _, err := w.step(t.Context(), w.now()); err != nil {
 		t.Fatal(err)
 	}
-	other := robottest.New(w.now)
-	defer other.Close()
-	w.o.Hosts = append(w.o.Hosts, other.Host())
 	hook := w.add(fleet.Webhook, func(d *Draft) { d.URL = other.Webhook() })
 	if _, err := w.Test(t.Context(), hook, "张工"); err != nil {
 		t.Fatal(err)
