@@ -13,12 +13,12 @@ tools:
 	sh internal/repocheck/tools.sh
 
 # Packages whose tests play in real time. Those that compare what a sound server
-# heard run alone, so that the tests of other packages do not make them late. Of
-# the others, which mostly wait, two run at once: one that plays, and one that
-# starts machines or programs. The acceptance tests come last, many at once.
-HEARD = /audio/output$$|/audio/output/alsa
-SOUND = /agent$$|/internal/soundcheck
-MACHINES = /audio/output/vmtest|/cmd/gatecast$$|/controller/link|/internal/guest|/internal/simulate/
+# heard, and the agent with its deadlines, run alone, so that the tests of other
+# packages do not make them late. Of the others, which mostly wait, two run at
+# once. The acceptance tests come last, many at once.
+HEARD = /agent$$|/audio/output$$|/audio/output/alsa
+SOUND = /internal/soundcheck|/internal/guest|/controller/link
+MACHINES = /audio/output/vmtest|/cmd/gatecast$$|/internal/simulate/
 REALTIME = $(HEARD)|$(SOUND)|$(MACHINES)|/internal/simulate|/internal/acceptance
 
 # The race detector needs cgo and a C compiler; the products do not. Packages
