@@ -99,7 +99,7 @@ func dialPaho(ctx context.Context, c Connection) (Transport, error) {
 		_ = conn.Close()
 		return nil, fmt.Errorf("opening MQTT session: %w", err)
 	}
-	if err := p.subscribe(); err != nil {
+	if err := p.subscribe(ctx); err != nil {
 		p.cl.Disconnect(0)
 		_ = conn.Close()
 		return nil, err
@@ -127,11 +127,27 @@ func dialTLS(ctx context.Context, broker string, conf *tls.Config) (net.Conn, er
 }
 
 // subscribe waits for the broker's consent: what is answered to a hello sent
-// before would be lost.
-func (p *pahoTransport) subscribe() error {
+// before would be lost. paho completes no token of a connection that ended, so
+// the end of ctx and of the connection end the waiting here.
+func (p *pahoTransport) subscribe(ctx context.Context) error {
 	filter := wire.DownPattern(p.c.Device)
 	token := p.cl.Subscribe(filter, 0, nil).(*mqtt.SubscribeToken)
-	if err := wait(token, replyTimeout); err != nil {
+	limit := time.NewTimer(replyTimeout)
+	defer limit.Stop()
+	var err error
+	select {
+	case <-token.Done():
+		err = token.Error()
+	case err = <-p.down:
+		if err == nil {
+			err = errors.New("connection closed")
+		}
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-limit.C:
+		err = fmt.Errorf("no answer within %s", replyTimeout)
+	}
+	if err != nil {
 		return fmt.Errorf("subscribing to %q: %w", filter, err)
 	}
 	if code, ok := token.Result()[filter]; !ok || code > 2 {
