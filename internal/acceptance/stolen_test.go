@@ -38,7 +38,7 @@ func TestStolenDevice(t *testing.T) {
 	stolenPath, firstPath := o.pointPath("SL-01-02"), o.pointPath("SL-01-01")
 
 	// The card in a reader.
-	noSecrets(t, o, stolen, []string{"王建国", "李秀英", "13812345678", "13912345678", "12345678", string(first.device()), "admin", "approver", "controller-", filepath.Base(o.dir)})
+	noSecrets(t, o, stolen, []string{"王建国", "李秀英", "13812345678", "13912345678", "12345678", string(first.device()), "admin", "approver", "controller-", o.dir})
 
 	// The card of the other gate is copied and started in another machine.
 	id := first.device()
