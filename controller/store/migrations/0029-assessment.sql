@@ -1,0 +1,1 @@
+-- Exemptions, sheets and records of the assessment.

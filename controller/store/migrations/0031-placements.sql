@@ -1,0 +1,1 @@
+-- Placements outside of gates.
